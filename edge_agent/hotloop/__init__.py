@@ -1,0 +1,1 @@
+"""The hot loop: slots, the schedule, the lanes, and the step of one frame."""

@@ -1,0 +1,1 @@
+"""Pure: what a camera may spend and what an event is worth."""

@@ -1,0 +1,87 @@
+"""The protocols through which the edges meet; `app.py` hands the parts to one another."""
+
+from collections.abc import Callable, Sequence
+from typing import Protocol
+
+from edge_agent.types import (
+    CameraChange,
+    DetectionBatch,
+    DropReason,
+    Event,
+    Frame,
+    Json,
+    ObjectClass,
+)
+
+
+class FrameSink(Protocol):
+    """Where a camera's reader puts the frames to analyse."""
+
+    def offer(self, frame: Frame) -> None:
+        """Take `frame`, replacing an unread one; never blocks."""
+
+
+class CameraListener(Protocol):
+    """Who hears of a camera's changes. Called from the reader's thread; must not block."""
+
+    def camera_changed(self, change: CameraChange) -> None: ...
+
+
+class Source(Protocol):
+    """A camera's reader: a thread of its own that outlives every failure of its camera."""
+
+    def start(self) -> None: ...
+
+    def request_stop(self) -> None:
+        """Ask the reader to end; returns at once, aborting a blocked read."""
+
+    def join(self, timeout_s: float) -> bool:
+        """Wait for the reader; False where it is still running after `timeout_s`."""
+
+    def effective_state(self) -> dict[str, Json]:
+        """Return what the camera really does: codec, size, fps, transport, decoder, …"""
+
+
+class Detector(Protocol):
+    """A loaded model. Called by several lanes at once, each with its own number."""
+
+    @property
+    def model_id(self) -> str: ...
+
+    @property
+    def classes(self) -> tuple[ObjectClass, ...]:
+        """The table that every `class_id` refers to."""
+
+    def detect(self, frames: Sequence[Frame], lane: int) -> DetectionBatch:
+        """Find what is in `frames` (1 to the plan's batch size). Raises: ModelError."""
+
+
+class EventSink(Protocol):
+    """Where events go on their way to the outbox."""
+
+    def put(self, event: Event) -> None:
+        """Take `event`; never blocks, never raises."""
+
+
+class StateSink(Protocol):
+    """Where the retained states go: the newest of each counts, none has a `seq`."""
+
+    def put_state(self, camera_id: str | None, state: dict[str, Json]) -> None:
+        """Set the state of a camera, or of the agent (None); never blocks, never raises."""
+
+
+class Meter(Protocol):
+    """Counts and measures; every call is cheap and may come from any thread."""
+
+    def count(self, name: str, amount: int = 1, *, camera_id: str | None = None) -> None:
+        """Add to a counter, such as `frames_decoded`."""
+
+    def drop(self, reason: DropReason, amount: int = 1, *, camera_id: str | None = None) -> None:
+        """Count something that was dropped."""
+
+    def observe(self, name: str, seconds: float, *, camera_id: str | None = None) -> None:
+        """Add a duration to the distribution `name`, such as `latency`."""
+
+
+#: Gives the answer to a question asked over the status socket.
+Snapshot = Callable[[], dict[str, Json]]

@@ -1,0 +1,156 @@
+"""The frozen settings types. `config/` fills them from TOML, the environment and files.
+
+Ranges and defaults stand here and nowhere else; `configs/agent.example.toml` is held equal
+to them by a test. Nothing here reads a file.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
+
+from edge_agent.types import Layer, Point, Ring
+
+#: A word that may stand as one level of an MQTT topic.
+Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Norm = Annotated[float, Field(ge=0, le=1)]
+Score = Annotated[float, Field(ge=0, le=1)]
+Polygon = Annotated[tuple[tuple[Norm, Norm], ...], Field(min_length=3, max_length=64)]
+
+
+class Frozen(BaseModel):
+    """Unknown keys are refused and nothing changes after loading."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", validate_default=True)
+
+
+class Transport(StrEnum):
+    TCP = "tcp"
+    UDP = "udp"
+
+
+class BrokerSettings(Frozen):
+    """The MQTT broker and how events wait for it."""
+
+    url: str = "mqtt://127.0.0.1:1883"  # mqtt:// or mqtts://, never with a password
+    username: str | None = None
+    password: SecretStr | None = None  # environment only: EDGE_AGENT_BROKER__PASSWORD
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    client_cert_file: Path | None = None
+    client_key_file: Path | None = None
+    topic_root: Annotated[str, StringConstraints(pattern=r"^[^#+$/\s][^#+\s]*[^/#+\s]$")] = (
+        "edge/v1"
+    )
+    keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
+    connect_timeout_s: Annotated[float, Field(ge=1, le=60)] = 10.0
+    max_inflight: Annotated[int, Field(ge=1, le=20)] = 20
+
+
+class OutboxSettings(Frozen):
+    """How much waits on disk; the oldest go first and each removal is announced."""
+
+    max_rows: Annotated[int, Field(ge=100, le=50_000_000)] = 200_000
+    max_mb: Annotated[float, Field(ge=1, le=1_000_000)] = 256.0
+    max_age_h: Annotated[float, Field(gt=0, le=24 * 366)] = 24.0 * 14  # uptime, not wall time
+    queue_events: Annotated[int, Field(ge=16, le=100_000)] = 1000
+
+
+class PlanSettings(Frozen):
+    """How inference runs: lanes × threads × batch."""
+
+    lanes: Annotated[int, Field(ge=1, le=16)] = 2
+    threads: Annotated[int, Field(ge=1, le=64)] = 1
+    batch: Annotated[int, Field(ge=1, le=64)] = 1
+    window_ms: Annotated[float, Field(ge=0, le=100)] = 5.0
+    staleness_ms: Annotated[float, Field(ge=50, le=10_000)] = 1000.0
+
+
+class ModelSettings(Frozen):
+    """Which detector, and how it runs."""
+
+    manifest: Path | None = None  # the model's TOML manifest
+    provider: Literal["auto", "cpu", "cuda", "tensorrt", "openvino", "xnnpack"] = "auto"
+    plan: PlanSettings = PlanSettings()
+
+
+class TrackingSettings(Frozen):
+    """How detections become tracks, and how often tracks are told."""
+
+    confirm_hits: Annotated[int, Field(ge=1, le=20)] = 3
+    coast_s: Annotated[float, Field(gt=0, le=60)] = 2.0
+    update_s: Annotated[float, Field(ge=0.2, le=3600)] = 1.0
+    stationary_after_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    stationary_update_s: Annotated[float, Field(ge=1, le=86_400)] = 180.0
+    stationary_hold_s: Annotated[float, Field(ge=1, le=86_400)] = 300.0
+
+
+class ClassLimits(Frozen):
+    """What a detection of one class must be to count."""
+
+    min_score: Score | None = None  # None: the model's own threshold
+    min_wh_norm: tuple[Norm, Norm] = (0.0, 0.0)
+    max_wh_norm: tuple[Norm, Norm] = (1.0, 1.0)
+
+
+class ZoneSettings(Frozen):
+    """A named polygon in 0..1 coordinates of the picture."""
+
+    id: Name
+    polygon: Polygon
+
+
+class CameraSettings(Frozen):
+    """One camera: where it is, what it sees and how it is read."""
+
+    id: Name
+    url: str  # rtsp://, rtsps:// or a file's path; never with a password
+    detect_url: str | None = None  # a substream for detection
+    username: str | None = None
+    password: SecretStr | None = None  # environment only: EDGE_AGENT_CAMERA_<ID>_PASSWORD
+    password_file: Path | None = None
+    ring: Ring
+    layer: Layer
+    target_fps: Annotated[float, Field(gt=0, le=60)] = 5.0
+    transport: Transport = Transport.TCP
+    decode: Literal["always"] = "always"
+    loop: bool = False  # files only: begin again at the end
+    realtime: bool = True  # files only: play at the file's own pace
+    connect_timeout_s: Annotated[float, Field(ge=0.5, le=60)] = 5.0
+    stall_timeout_s: Annotated[float, Field(ge=1, le=120)] = 10.0
+    persons: ClassLimits = ClassLimits()
+    vehicles: ClassLimits = ClassLimits()
+    zones: tuple[ZoneSettings, ...] = ()
+    ignore: tuple[Polygon, ...] = ()  # detections whose anchor point lies inside do not count
+
+    @property
+    def read_url(self) -> str:
+        """The URL that is decoded for detection."""
+        return self.detect_url or self.url
+
+    def zone_polygons(self) -> tuple[tuple[str, tuple[Point, ...]], ...]:
+        """Return (zone id, polygon) pairs."""
+        return tuple((zone.id, zone.polygon) for zone in self.zones)
+
+
+class ServiceSettings(Frozen):
+    """How the agent runs as a process."""
+
+    status_socket: Path | None = None  # None: /run/edge-agent/status.sock, else in state_dir
+    log_format: Literal["text", "json"] = "text"
+    log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+
+class AgentSettings(Frozen):
+    """A whole site file."""
+
+    site: Name
+    agent_id: Name
+    state_dir: Path | None = None  # None: /var/lib/edge-agent as a service, else the user's
+    broker: BrokerSettings = BrokerSettings()
+    outbox: OutboxSettings = OutboxSettings()
+    model: ModelSettings = ModelSettings()
+    tracking: TrackingSettings = TrackingSettings()
+    service: ServiceSettings = ServiceSettings()
+    camera: Annotated[tuple[CameraSettings, ...], Field(min_length=1, max_length=256)]
