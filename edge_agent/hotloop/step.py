@@ -1,0 +1,149 @@
+"""The step of one frame after the detector: admission, tracker, lifecycle, events.
+
+Everything here is serialised per camera, so the events of a camera leave in order.
+"""
+
+import threading
+from collections.abc import Sequence
+
+import numpy as np
+
+from edge_agent.clock import Clock
+from edge_agent.policy.admission import admit, build_admission, start_scores
+from edge_agent.policy.severity import severity_of
+from edge_agent.ports import EventSink, Meter
+from edge_agent.rules.lifecycle import CameraView, LifecycleState, end_tracks, step
+from edge_agent.settings import CameraSettings, TrackingSettings
+from edge_agent.tracking import Tracker
+from edge_agent.types import (
+    CameraChange,
+    CameraState,
+    Detections,
+    EndReason,
+    Event,
+    EventKind,
+    ObjectClass,
+)
+
+
+class CameraPipeline:
+    """One camera's state between its detections and its events."""
+
+    def __init__(
+        self,
+        camera: CameraSettings,
+        *,
+        tracking: TrackingSettings,
+        classes: tuple[ObjectClass, ...],
+        score_threshold: float,
+        model_id: str,
+        events: EventSink,
+        clock: Clock,
+        meter: Meter,
+    ) -> None:
+        self._camera = camera
+        self._admission = build_admission(camera, classes)
+        self._tracker = Tracker(
+            settings=tracking,
+            groups=group_of(classes),
+            score_threshold=start_scores(camera, classes, score_threshold),
+        )
+        self._view = CameraView(
+            camera_id=camera.id,
+            ring=camera.ring,
+            layer=camera.layer,
+            model_id=model_id,
+            classes=classes,
+            zones=camera.zone_polygons(),
+            update_s=tracking.update_s,
+            stationary_update_s=tracking.stationary_update_s,
+            severity=severity_of(EventKind.START),
+        )
+        self._state = LifecycleState()
+        self._hold_ns = round(tracking.stationary_hold_s * 1e9)
+        self._lost_since_ns: int | None = None
+        self._events = events
+        self._clock = clock
+        self._meter = meter
+        self._lock = threading.Lock()
+
+    def step_frame(self, detections: Detections) -> None:
+        """Carry one frame's detections through; called for every analysed frame, also empty."""
+        started_ns = self._clock.mono_ns()
+        with self._lock:
+            self._lost_since_ns = None
+            tracks = self._tracker.step(admit(detections, self._admission))
+            self._state, events = step(self._state, tracks, self._view)
+            self._put(events)
+        now_ns = self._clock.mono_ns()
+        camera_id = self._camera.id
+        self._meter.count("frames_analysed", camera_id=camera_id)
+        self._meter.count("detections", len(detections.score), camera_id=camera_id)
+        self._meter.observe("step", (now_ns - started_ns) / 1e9)
+        self._meter.observe("latency", (now_ns - detections.ref.mono_ns) / 1e9, camera_id=camera_id)
+
+    def camera_changed(self, change: CameraChange) -> None:
+        """Tell of a camera's change; a loss ends its moving tracks first.
+
+        Stationary tracks are held, so that a parked car does not start again after a reconnect.
+        """
+        with self._lock:
+            if change.kind is EventKind.CAMERA_LOST:
+                self._lost_since_ns = change.mono_ns
+                self._end(self._tracker.lose_moving().tolist(), EndReason.CAMERA_LOST)
+            elif change.state is CameraState.ENDED:
+                self._tracker.clear()
+                self._end(None, EndReason.LEFT)
+            if change.kind is not None:
+                self._put([self._event_of(change)])
+
+    def end_held(self) -> None:
+        """End the held tracks of a camera that has been away for longer than the hold."""
+        with self._lock:
+            since_ns = self._lost_since_ns
+            if since_ns is not None and self._clock.mono_ns() - since_ns > self._hold_ns:
+                self._lost_since_ns = None
+                self._tracker.clear()
+                self._end(None, EndReason.CAMERA_LOST)
+
+    def stop(self) -> None:
+        """End every track because the agent stops."""
+        with self._lock:
+            self._tracker.clear()
+            self._end(None, EndReason.AGENT_STOPPED)
+
+    def _end(self, track_ids: list[int] | None, reason: EndReason) -> None:
+        self._state, events = end_tracks(
+            self._state,
+            track_ids,
+            reason,
+            self._view,
+            wall_ns=self._clock.wall_ns(),
+            time_trusted=self._clock.time_trusted(),
+        )
+        self._put(events)
+
+    def _put(self, events: Sequence[Event]) -> None:
+        for event in events:
+            self._events.put(event)
+
+    def _event_of(self, change: CameraChange) -> Event:
+        assert change.kind is not None
+        return Event(
+            kind=change.kind,
+            severity=severity_of(change.kind),
+            wall_ns=self._clock.wall_ns(),
+            time_trusted=self._clock.time_trusted(),
+            camera_id=change.camera_id,
+            ring=self._camera.ring,
+            layer=self._camera.layer,
+            connection=change.connection,
+            mono_ns=change.mono_ns,
+            data={**change.data, "state": str(change.state), "reason": change.reason},
+        )
+
+
+def group_of(classes: Sequence[ObjectClass]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":
+    """Return (C,) the tracker's group of each class: one number for each class name."""
+    names = sorted({object_class.name for object_class in classes})
+    return np.array([names.index(c.name) for c in classes], np.int32)
