@@ -1,7 +1,9 @@
 """The frozen settings types. `config/` fills them from TOML, the environment and files.
 
 Ranges and defaults stand here and nowhere else; `configs/agent.example.toml` is held equal
-to them by a test. Nothing here reads a file.
+to them by a test, and `config/` words its messages from these types: a text's `description`
+is what a person reads after "allowed:". What several keys must be to one another stands in
+`config/cross_checks.py`. Nothing here reads a file.
 """
 
 from enum import StrEnum
@@ -13,7 +15,28 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, StringConstraints
 from edge_agent.types import Layer, Point, Ring
 
 #: A word that may stand as one level of an MQTT topic.
-Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+Name = Annotated[
+    str,
+    StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"),
+    Field(
+        description="1 to 63 letters, digits, dots, underscores or hyphens, "
+        "beginning with a letter or digit"
+    ),
+]
+#: Levels of an MQTT topic: no wildcard, no empty level, not the broker's own `$` branch.
+TopicRoot = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^#+$/\s\x00][^#+/\s\x00]*(/[^#+/\s\x00]+)*$", max_length=200),
+    Field(
+        description="topic levels separated by single slashes, without #, + or spaces, "
+        "not beginning with $ or /"
+    ),
+]
+Username = Annotated[
+    str,
+    StringConstraints(pattern=r"^[^\x00-\x1f\x7f]{1,255}$"),
+    Field(description="1 to 255 characters without control characters"),
+]
 Norm = Annotated[float, Field(ge=0, le=1)]
 Score = Annotated[float, Field(ge=0, le=1)]
 Polygon = Annotated[tuple[tuple[Norm, Norm], ...], Field(min_length=3, max_length=64)]
@@ -34,15 +57,13 @@ class BrokerSettings(Frozen):
     """The MQTT broker and how events wait for it."""
 
     url: str = "mqtt://127.0.0.1:1883"  # mqtt:// or mqtts://, never with a password
-    username: str | None = None
+    username: Username | None = None
     password: SecretStr | None = None  # environment only: EDGE_AGENT_BROKER__PASSWORD
     password_file: Path | None = None
     ca_file: Path | None = None
     client_cert_file: Path | None = None
     client_key_file: Path | None = None
-    topic_root: Annotated[str, StringConstraints(pattern=r"^[^#+$/\s][^#+\s]*[^/#+\s]$")] = (
-        "edge/v1"
-    )
+    topic_root: TopicRoot = "edge/v1"
     keepalive_s: Annotated[int, Field(ge=5, le=3600)] = 30
     connect_timeout_s: Annotated[float, Field(ge=1, le=60)] = 10.0
     max_inflight: Annotated[int, Field(ge=1, le=20)] = 20
@@ -107,7 +128,7 @@ class CameraSettings(Frozen):
     id: Name
     url: str  # rtsp://, rtsps:// or a file's path; never with a password
     detect_url: str | None = None  # a substream for detection
-    username: str | None = None
+    username: Username | None = None
     password: SecretStr | None = None  # environment only: EDGE_AGENT_CAMERA_<ID>_PASSWORD
     password_file: Path | None = None
     ring: Ring
