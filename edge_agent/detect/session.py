@@ -1,0 +1,154 @@
+"""The edge to ONNX Runtime: one session, shared by all lanes."""
+
+import hashlib
+import logging
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import onnxruntime
+from numpy.typing import NDArray
+
+from edge_agent.detect.manifest import Manifest
+from edge_agent.errors import ModelError
+from edge_agent.types import FloatArray
+
+log = logging.getLogger(__name__)
+
+Outputs = Sequence[NDArray[Any]]
+
+PROVIDERS = {
+    "cpu": "CPUExecutionProvider",
+    "cuda": "CUDAExecutionProvider",
+    "tensorrt": "TensorrtExecutionProvider",
+    "openvino": "OpenVINOExecutionProvider",
+    "xnnpack": "XnnpackExecutionProvider",
+}
+#: What "auto" takes, the first that is installed. TensorRT builds its engine for minutes and
+#: XNNPACK wins on few machines only: they run where they are named.
+_AUTO = ("cuda", "openvino", "cpu")
+
+_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
+_FATAL_ONLY, _ERRORS = 4, 3
+
+
+class Session:
+    """A loaded model. `run` may be called by several threads at once."""
+
+    def __init__(self, manifest: Manifest, *, threads: int, provider: str) -> None:
+        """Load the file, checked against its manifest. Raises: ModelError."""
+        self._subject = f"model {manifest.model_id}"
+        _verify_file(manifest)
+        wanted = choose_provider(provider, onnxruntime.get_available_providers())
+        self._session = _load(manifest, threads, wanted)
+        self.provider = self._session.get_providers()[0]
+        if self.provider != wanted:
+            _complain_of_provider(self._subject, provider, wanted, self.provider)
+        graph_input = _checked_input(manifest, self._session.get_inputs())
+        self._input_name: str = graph_input.name
+        self._dtype = _DTYPES[graph_input.type]
+        self.one_by_one = isinstance(graph_input.shape[0], int)
+
+    def run(self, images: FloatArray) -> Iterator[tuple[Outputs, int]]:
+        """Yield (outputs, pictures) for `images` (n, 3, h, w), in order and all n in sum.
+
+        A model whose batch axis is fixed at 1 is run n times. Raises: ModelError.
+        """
+        step = 1 if self.one_by_one else len(images)
+        for start in range(0, len(images), step):
+            part = images[start : start + step].astype(self._dtype, copy=False)
+            try:
+                outputs = self._session.run(None, {self._input_name: part})
+            except Exception as error:  # ONNX Runtime's errors share no base class
+                raise ModelError(
+                    f"{self._subject}: inference of {len(part)} pictures failed: "
+                    f"{_one_line(error)}; the batch is dropped"
+                ) from error
+            yield outputs, len(part)
+
+
+def choose_provider(name: str, available: Sequence[str]) -> str:
+    """Return ONNX Runtime's name of the provider called `name`, or the best for "auto".
+
+    Raises: ModelError listing what is installed.
+    """
+    if name == "auto":
+        return next(PROVIDERS[word] for word in _AUTO if PROVIDERS[word] in available)
+    if PROVIDERS.get(name) in available:
+        return PROVIDERS[name]
+    present = ", ".join(word for word, full in PROVIDERS.items() if full in available)
+    raise ModelError(
+        f'model.provider "{name}": the installed ONNX Runtime has only {present}; '
+        'install the onnxruntime that brings it, or set "auto"; the model is not loaded'
+    )
+
+
+def _verify_file(manifest: Manifest) -> None:
+    try:
+        with manifest.file.open("rb") as stream:
+            seen = hashlib.file_digest(stream, "sha256").hexdigest()
+    except OSError as error:
+        raise ModelError(
+            f"model {manifest.name}: {manifest.file}: {error.strerror}; "
+            "the key file of its manifest names it; the model is not loaded"
+        ) from None
+    if seen != manifest.sha256:
+        raise ModelError(
+            f"model {manifest.name}: {manifest.file} has sha256 {seen[:12]}…, its manifest says "
+            f"{manifest.sha256[:12]}…: another file or a torn copy; the model is not loaded"
+        )
+
+
+def _load(manifest: Manifest, threads: int, provider: str) -> Any:
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = threads
+    options.inter_op_num_threads = 1
+    # Spinning threads burn 29 ms of CPU an image where 7 ms are needed (design, session).
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_ALL
+    # On the CPU every error comes as an exception too; warnings are a line for each weight.
+    # Of another provider the log alone tells which library it misses.
+    options.log_severity_level = _FATAL_ONLY if provider == PROVIDERS["cpu"] else _ERRORS
+    providers = list(dict.fromkeys((provider, PROVIDERS["cpu"])))
+    try:
+        return onnxruntime.InferenceSession(
+            str(manifest.file), sess_options=options, providers=providers
+        )
+    except Exception as error:  # ONNX Runtime's errors share no base class
+        raise ModelError(
+            f"model {manifest.model_id}: {manifest.file}: ONNX Runtime refuses it: "
+            f"{_one_line(error)}; the model is not loaded"
+        ) from error
+
+
+def _complain_of_provider(subject: str, asked: str, wanted: str, got: str) -> None:
+    if asked != "auto":
+        raise ModelError(
+            f'{subject}: model.provider "{asked}" is installed but does not start ({got} came '
+            "instead): a driver or library is missing; the model is not loaded"
+        )
+    log.warning("%s: %s is installed but does not start; running on %s", subject, wanted, got)
+
+
+def _checked_input(manifest: Manifest, inputs: Sequence[Any]) -> Any:
+    """Return the graph's only input, which must take what the manifest promises."""
+    seen = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
+    w, h = manifest.input_wh
+    wanted = f'[1 or dynamic, 3, {h}, {w}] tensor(float) or tensor(float16) ("nchw", input_wh)'
+    if len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].type in _DTYPES:
+        batch, *rest = inputs[0].shape
+        sizes_fit = all(
+            not isinstance(size, int) or size == want
+            for size, want in zip(rest, (3, h, w), strict=True)
+        )
+        if sizes_fit and (not isinstance(batch, int) or batch == 1):
+            return inputs[0]
+    raise ModelError(
+        f"model {manifest.model_id}: input {seen}, not one of {wanted}; the model is not loaded"
+    )
+
+
+def _one_line(error: Exception) -> str:
+    """Return an ONNX Runtime error without its prefix, on one line, at most 300 characters."""
+    text = " ".join(str(error).split())
+    return text.rpartition("[ONNXRuntimeError] : ")[2][:300]
