@@ -1,0 +1,10 @@
+"""Pure: tracks in, events out; a file a family of rules.
+
+A family is a `step(state, tracks, view) -> (state, events)`: what it knows of the past is in
+its state, what it knows of the camera in its view, and time is `tracks.ref.pts_ns`. No clock,
+no randomness, no other camera: the same tracks give the same events again, so an outcome can
+be replayed and argued about. Only events leave, never calls. The step may change its state in
+place and hand it back; the caller keeps no other reference to it.
+
+- `lifecycle`: a track begins, goes on, ends.
+"""
