@@ -1,0 +1,235 @@
+"""The messages on the wire, as models: what a receiver may rely on.
+
+A receiver ignores fields that it does not know; a field that vanishes or changes its meaning
+raises `SCHEMA_VERSION`. All integers of nanoseconds need 64 bits.
+"""
+
+from typing import Annotated, Literal, TypeAlias
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from edge_agent.types import (
+    CameraState,
+    ClockSource,
+    EndReason,
+    EventKind,
+    Json,
+    Layer,
+    Ring,
+    Severity,
+)
+
+SCHEMA_VERSION = 1
+
+Norm = Annotated[float, Field(ge=0, le=1)]
+Seq = Annotated[int, Field(ge=1)]
+Box: TypeAlias = tuple[float, float, float, float]
+NormBox: TypeAlias = tuple[Norm, Norm, Norm, Norm]
+
+
+class WireModel(BaseModel):
+    """Base of everything on the wire."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
+
+
+class Track(WireModel):
+    """One track as `start` and `update` tell it."""
+
+    track_id: int
+    class_: Annotated[str, Field(alias="class", description="person or vehicle")]
+    subclass: str | None
+    score: Norm
+    xyxy_px: Box
+    xyxy_norm: NormBox
+    stationary: bool
+    zones: list[str]
+    first_wall_ns: int
+
+
+class EndedTrack(Track):
+    """One track as `end` tells it: with its whole life."""
+
+    duration_s: float
+    best_score: Norm
+    path_norm: list[tuple[Norm, Norm]]
+    end_reason: EndReason
+
+
+class Message(WireModel):
+    """What every message carries."""
+
+    schema_version: Literal[1]
+    agent_id: str
+    site: str
+    boot_id: str
+
+
+class Sequenced(Message):
+    """What every message of the sequence carries; complete per (agent_id, stream_id, seq)."""
+
+    event_id: str
+    stream_id: str
+    seq: Seq
+    camera_id: str | None
+    ring: Ring | None
+    layer: Layer | None
+    severity: Severity
+    wall_ns: int
+    wall_time: str
+    clock_source: ClockSource
+    time_trusted: bool
+    pts_ns: int | None
+    connection: int | None
+    frame_wh: tuple[int, int] | None
+    model_id: str | None
+
+
+class OnCamera(Sequenced):
+    """A sequenced message about one camera."""
+
+    camera_id: str
+    ring: Ring
+    layer: Layer
+
+
+class TrackEvent(OnCamera):
+    """Tracks began, changed or are told again; one message a camera with all changed tracks."""
+
+    kind: Literal[EventKind.START, EventKind.UPDATE]
+    frame_wh: tuple[int, int]
+    tracks: Annotated[list[Track], Field(min_length=1)]
+    data: dict[str, Json]
+
+
+class EndEvent(OnCamera):
+    """Tracks ended."""
+
+    kind: Literal[EventKind.END]
+    frame_wh: tuple[int, int]
+    tracks: Annotated[list[EndedTrack], Field(min_length=1)]
+    data: dict[str, Json]
+
+
+class CameraEvent(OnCamera):
+    """A camera's stream came, went or changed."""
+
+    kind: Literal[
+        EventKind.CAMERA_LIVE,
+        EventKind.CAMERA_LOST,
+        EventKind.CAMERA_ENDED,
+        EventKind.CLOCK_CHANGE,
+        EventKind.PICTURE_CHANGE,
+    ]
+    tracks: Annotated[list[Track], Field(max_length=0)]
+    data: dict[str, Json]
+
+
+class AgentWide(Sequenced):
+    """A sequenced message about the whole agent."""
+
+    camera_id: None
+    ring: None
+    layer: None
+    tracks: Annotated[list[Track], Field(max_length=0)]
+
+
+class AgentEvent(AgentWide):
+    """The agent began or stopped cleanly."""
+
+    kind: Literal[EventKind.BIRTH, EventKind.STOP]
+    data: dict[str, Json]
+
+
+class StreamStartData(WireModel):
+    """Why a new outbox file was begun."""
+
+    reason: Literal["new", "corrupt"]
+    set_aside: str | None  # the name that the corrupt file was given
+
+
+class StreamStartEvent(AgentWide):
+    """The first message of an outbox file; its `seq` is 1."""
+
+    kind: Literal[EventKind.STREAM_START]
+    data: StreamStartData
+
+
+class LostData(WireModel):
+    """How many events found no room before the outbox, by kind."""
+
+    count: int
+    by_kind: dict[str, int]
+
+
+class LostBeforeCommitEvent(AgentWide):
+    """Events were dropped before they had a `seq`."""
+
+    kind: Literal[EventKind.LOST_BEFORE_COMMIT]
+    data: LostData
+
+
+class GapRange(WireModel):
+    """A range of `seq` that will never come: both ends are inside it."""
+
+    first_seq: Seq
+    last_seq: Seq
+    reason: Literal["bounds", "refused"]  # removed to make room, or refused by the broker
+
+
+class GapData(WireModel):
+    """The ranges of one announcement."""
+
+    ranges: Annotated[list[GapRange], Field(min_length=1, max_length=500)]
+    count: int
+
+
+class GapMessage(AgentWide):
+    """Messages that will never come; on the topic `gaps`, with a `seq` of its own."""
+
+    kind: Literal[EventKind.GAP]
+    data: GapData
+
+
+EventMessage: TypeAlias = Annotated[
+    TrackEvent
+    | EndEvent
+    | CameraEvent
+    | AgentEvent
+    | StreamStartEvent
+    | LostBeforeCommitEvent
+    | GapMessage,
+    Field(discriminator="kind"),
+]
+
+
+class AgentStateMessage(Message):
+    """An agent's retained state; the last will is one with the fields unknown then as null.
+
+    An `online: false` counts only where its `boot_id` is the newest that is known.
+    """
+
+    online: bool
+    reason: Literal["running", "stopped", "vanished"]
+    stream_id: str
+    first_seq: Seq | None  # the oldest `seq` still on disk
+    last_seq: int | None  # the newest committed `seq` when this was said
+    version: str
+    wall_ns: int | None
+    wall_time: str | None
+    time_trusted: bool | None
+    data: dict[str, Json]
+
+
+class CameraStateMessage(Message):
+    """A camera's retained state; counts while its agent's state says online."""
+
+    camera_id: str
+    ring: Ring | None
+    layer: Layer | None
+    state: CameraState
+    reason: str | None
+    wall_ns: int
+    wall_time: str
+    time_trusted: bool
+    data: dict[str, Json]
