@@ -1,0 +1,133 @@
+"""The demo while it runs: broker, cameras, agent and subscriber, and what they say."""
+
+import contextlib
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from rich.console import Console
+from rich.live import Live
+
+from edge_agent.commands.demo_summary import Tally, draw_summary
+from edge_agent.commands.event_table import EventTable
+from edge_agent.commands.staged_agent import AGENT_STOPS_S, start_agent, wait_for_cameras
+from edge_agent.contract import parse_message
+from edge_agent.contract.topics import DEFAULT_ROOT, event_filter, gaps_filter
+from edge_agent.deliver.endpoint import Endpoint
+from edge_agent.deliver.subscriber import Incoming, receive
+from edge_agent.health.status_socket import ask_status
+from edge_agent.stage.broker import BrokerKind, start_broker
+from edge_agent.stage.cameras import CameraKind, start_cameras
+from edge_agent.stage.child import Child
+from edge_agent.stage.site import DEMO_CAMERAS, status_socket, write_site
+from edge_agent.types import Json
+
+_DRAW_NS = 200_000_000
+#: Lines of the terminal that the table leaves to its head, its caption and the prompt.
+_SPARE_LINES = 5
+
+
+@dataclass(slots=True)
+class Play:
+    """A running demo."""
+
+    console: Console
+    agent: Child
+    socket: Path
+    incoming: Iterator[Incoming | None]
+    _table: EventTable
+    _tally: Tally = field(default_factory=Tally)
+    _live: Live | None = None
+    _drawn_ns: int = 0
+    _before: dict[str, Json] = field(default_factory=dict)
+    _began: float = 0.0
+
+    def wait_for_cameras(self) -> None:
+        """Wait for the last camera's first frame; what is counted begins there."""
+        self._before = wait_for_cameras(
+            self.agent, self.socket, pause=lambda: self._hear(counted=False)
+        )
+        self._began = time.monotonic()
+
+    def show(self, seconds: float | None) -> None:
+        """Show the events until so many seconds are over, or Ctrl-C."""
+        with contextlib.suppress(KeyboardInterrupt), self._screen():
+            while seconds is None or time.monotonic() < self._began + seconds:
+                self.agent.require_alive()
+                self._hear(counted=True)
+
+    def sum_up(self) -> list[str]:
+        """Print the summary of the counted time; return the cameras without an event."""
+        seconds, after = time.monotonic() - self._began, ask_status(self.socket)
+        self.console.print(draw_summary(self._before, after, seconds, self._tally))
+        return self._tally.silent([camera["camera_id"] for camera in after["cameras"]])
+
+    def _hear(self, *, counted: bool) -> None:
+        """Take the next message, waiting for it a moment, and show it."""
+        incoming = next(self.incoming)
+        if incoming is not None:
+            message = parse_message(incoming.topic, incoming.payload)
+            if counted:
+                self._tally.add(message)
+            row = self._table.add(message, received_wall_ns=incoming.wall_ns)
+            if row is not None and not self.console.is_terminal:
+                print(row.line(), flush=True)
+        now_ns = time.monotonic_ns()
+        if self._live is not None and now_ns - self._drawn_ns > _DRAW_NS:
+            self._drawn_ns = now_ns
+            self._live.refresh()
+
+    @contextlib.contextmanager
+    def _screen(self) -> Iterator[None]:
+        """A table that redraws itself on a terminal; elsewhere the lines are enough."""
+        if not self.console.is_terminal:
+            yield
+            return
+        with Live(self._table, console=self.console, auto_refresh=False) as self._live:
+            yield
+
+
+def start_play(
+    stack: contextlib.ExitStack,
+    console: Console,
+    folder: Path,
+    clips: dict[str, Path],
+    manifest: Path,
+    broker_kind: BrokerKind,
+    camera_kind: CameraKind,
+) -> Play:
+    """Start everything in order; `stack` stops it in reverse.
+
+    Raises: AgentError naming the part that did not come up, with its last words.
+    """
+    broker = start_broker(folder, kind=broker_kind)
+    stack.callback(broker.stop)
+    console.print(
+        f"broker {broker.url} ({broker.kind}); in a second terminal:\n"
+        f"  .venv/bin/edge-agent watch --broker {broker.url}"
+    )
+    cameras = start_cameras(folder, clips, kind=camera_kind)
+    stack.callback(cameras.stop)
+    for camera in DEMO_CAMERAS:
+        url = cameras.urls[camera.id]
+        console.print(f"camera {camera.id}: {camera.ring}, {camera.layer}, {url}")
+    incoming = receive(
+        Endpoint("127.0.0.1", broker.port),
+        [event_filter(DEFAULT_ROOT), gaps_filter(DEFAULT_ROOT)],
+        on_connection=lambda words: None,
+    )
+    stack.enter_context(contextlib.closing(incoming))
+    next(incoming)  # connects and subscribes before there is anything to miss
+    site_file = write_site(
+        folder,
+        agent_id="demo",
+        broker_url=broker.url,
+        manifest=manifest,
+        cameras=DEMO_CAMERAS,
+        urls=cameras.urls,
+    )
+    agent = start_agent(folder, site_file)
+    stack.callback(agent.stop, AGENT_STOPS_S)
+    table = EventTable(max(5, console.height - _SPARE_LINES))
+    return Play(console, agent, status_socket(folder), incoming, table)
