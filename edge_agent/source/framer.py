@@ -1,0 +1,90 @@
+"""From decoded pictures to the frames that are analysed: when they were taken, which to take."""
+
+from dataclasses import dataclass, field
+from fractions import Fraction
+
+import av
+
+from edge_agent.clock import Clock
+from edge_agent.settings import CameraSettings
+from edge_agent.source.decoder import Arrival
+from edge_agent.source.grid import PtsGrid
+from edge_agent.source.picture import AvPicture
+from edge_agent.source.timeline import Timeline
+from edge_agent.source.wall import Arrived, ClockChange, WallMapping
+from edge_agent.types import ClockSource, Frame, FrameRef, Wh
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of one picture: a frame to analyse if the grid chose it, and what changed."""
+
+    frame: Frame | None = None
+    resized: tuple[Wh, Wh] | None = None  # from, to
+    jump_ns: int | None = None
+    clock_change: ClockChange | None = None
+
+
+@dataclass(slots=True)
+class Framer:
+    """Frames of one camera; the timeline outlives its connections, the rest does not."""
+
+    camera: CameraSettings
+    clock: Clock
+    connection: int = 0
+    wh: Wh | None = None
+    _timeline: Timeline = field(default_factory=Timeline)
+    _mapping: WallMapping = field(default_factory=WallMapping)
+    _grid: PtsGrid | None = None
+    _index: int = 0
+
+    @property
+    def clock_source(self) -> ClockSource | None:
+        """What wall times rest on now; None before a connection's first frame."""
+        return self._mapping.source
+
+    def begin(self, connection: int, time_base: Fraction, *, gap_ns: int | None = None) -> None:
+        """Begin connection number `connection`; `gap_ns` as in `Timeline.begin`, for files."""
+        self.connection = connection
+        self._timeline.begin(time_base, forward_jumps=gap_ns is None, gap_ns=gap_ns)
+        self._mapping = WallMapping()
+        self._grid = PtsGrid(self.camera.target_fps, time_base)
+        self._index = 0
+        self.wh = None
+
+    def take(self, picture: av.VideoFrame, pts: int | None, arrival: Arrival) -> Taken:
+        """Return what `picture`, at `pts` ticks, comes to. Pictures in display order."""
+        taken = Taken()
+        wh = (picture.width, picture.height)
+        if self.wh is not None and self.wh != wh:
+            taken.resized = (self.wh, wh)
+        self.wh = wh
+        placed = None if pts is None else self._timeline.place(pts, arrival.mono_ns)
+        if pts is None or placed is None or self._grid is None:
+            return taken
+        if placed.jump_ns is not None:
+            taken.jump_ns = placed.jump_ns
+            self._mapping.restart(placed.jump_ns)
+            self._grid.restart()
+        if self._grid.choose(pts):
+            self._frame(taken, picture, placed.pts_ns, arrival)
+        return taken
+
+    def _frame(self, taken: Taken, picture: av.VideoFrame, pts_ns: int, arrival: Arrival) -> None:
+        agent_ns = self.clock.wall_ns() - self.clock.mono_ns()
+        arrived = Arrived(pts_ns, arrival.mono_ns, arrival.reported_wall_ns)
+        wall = self._mapping.place(arrived, agent_ns)
+        taken.clock_change = wall.change
+        ref = FrameRef(
+            camera_id=self.camera.id,
+            connection=self.connection,
+            index=self._index,
+            pts_ns=pts_ns,
+            mono_ns=arrival.mono_ns,
+            wall_ns=wall.wall_ns,
+            clock_source=wall.source,
+            time_trusted=wall.near_agent and self.clock.time_trusted(),
+            wh=(picture.width, picture.height),
+        )
+        self._index += 1
+        taken.frame = Frame(ref, AvPicture(picture))
