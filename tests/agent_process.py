@@ -100,7 +100,9 @@ class Platform:
         self._client.loop_stop()
 
     def kinds(self) -> list[str]:
-        return [message["kind"] for message in list(self.messages)]
+        """Return the kind of every `seq` once: QoS 1 may bring a message twice."""
+        by_seq = {(m["stream_id"], m["seq"]): m["kind"] for m in list(self.messages)}
+        return list(by_seq.values())
 
     def seqs(self, stream_id: str | None = None) -> list[int]:
         """Return every `seq` of a stream once, in order of first arrival."""
@@ -119,6 +121,35 @@ class Platform:
             self.messages.append(body)
         else:
             self.retained[message.topic] = body
+
+
+class Verifier:
+    """`edge-agent verify` as a process, from its connection until `finish`."""
+
+    def __init__(self, folder: Path, broker_url: str) -> None:
+        self._log = folder / "verify.log"
+        command = [sys.executable, "-m", "edge_agent", "verify", "--broker", broker_url]
+        with self._log.open("wb") as log:
+            self._process = subprocess.Popen(
+                [*command, "--client-id", "verify", "--from-start", "--json"],
+                stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
+            )  # fmt: skip
+        wait_until(lambda: "connected" in self._log.read_text(), "verify is connected", 30)
+
+    def finish(self) -> dict[str, Any]:
+        """Press Ctrl-C and return the report; fails where verify does."""
+        self._process.send_signal(signal.SIGINT)
+        report, _ = self._process.communicate(timeout=30)
+        assert self._process.returncode == 0, report
+        return json.loads(report)
+
+    def __enter__(self) -> "Verifier":
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        if self._process.poll() is None:
+            self._process.kill()
+            self._process.wait(10)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ STOREYS = [
     ["__init__", "errors", "types", "clock"],
     ["settings", "ports", "geometry"],
     ["config", "policy", "tracking", "rules", "contract"],
-    ["source", "detect", "deliver", "health", "stage"],
+    ["source", "detect", "deliver", "health", "scenes", "stage"],
     ["hotloop"],
     ["app"],
     ["commands", "cli", "__main__"],

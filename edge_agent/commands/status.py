@@ -31,7 +31,7 @@ def command(
     """Show what the running agent is doing: cameras, outbox, broker."""
     if config is not None and socket is not None:
         raise UsageError("status: --config and --socket exclude each other; give one of them")
-    path = status_socket(load(config)) if config is not None else socket or SERVICE_SOCKET
+    path = _socket_of(config) if config is not None else socket or SERVICE_SOCKET
     snapshot = ask_status(path)
     if as_json:
         print(json.dumps(snapshot, ensure_ascii=False))
@@ -39,9 +39,14 @@ def command(
     Console().print(draw(snapshot))
 
 
+def _socket_of(config: Path) -> Path:
+    return status_socket(load(config), asking=True)
+
+
 def draw(snapshot: dict[str, Json]) -> Group:
     """Return the screen of a snapshot."""
-    return Group(_headline(snapshot), _camera_table(snapshot["cameras"]), _footer(snapshot))
+    cameras = snapshot["cameras"]
+    return Group(_headline(snapshot), _camera_table(cameras), *_reasons(cameras), _footer(snapshot))
 
 
 def _headline(snapshot: dict[str, Json]) -> Text:
@@ -62,7 +67,6 @@ def _camera_table(cameras: list[dict[str, Json]]) -> Table:
     for name in ("fps", "of", "latency p50", "p99"):
         table.add_column(name, justify="right")
     table.add_column("drops")
-    table.add_column("reason", overflow="fold")
     for camera in cameras:
         latency = camera["latency_s"]
         drops = " ".join(f"{reason} {n}" for reason, n in camera["drops"].items())
@@ -77,9 +81,17 @@ def _camera_table(cameras: list[dict[str, Json]]) -> Table:
             milliseconds(latency["p50"]),
             milliseconds(latency["p99"]),
             drops or "none",
-            camera["reason"],
         )
     return table
+
+
+def _reasons(cameras: list[dict[str, Json]]) -> list[Text]:
+    """Return a line for each camera that is not live: a column would be too narrow over SSH."""
+    return [
+        Text(f"  {camera['reason']}", style=_STATE_STYLE.get(camera["state"], ""))
+        for camera in cameras
+        if camera["state"] != "live"
+    ]
 
 
 def _footer(snapshot: dict[str, Json]) -> Text:

@@ -50,9 +50,9 @@ def admit(detections: Detections, admission: Admission) -> Detections:
     frame_wh = np.array(detections.ref.wh, np.float32)
     wh_norm = (detections.xyxy[:, 2:] - detections.xyxy[:, :2]) / frame_wh
     classes = detections.class_id
-    keep: BoolArray = (
-        (wh_norm >= admission.min_wh_norm[classes]) & (wh_norm <= admission.max_wh_norm[classes])
-    ).all(axis=1)
+    large_enough = wh_norm >= admission.min_wh_norm[classes]
+    small_enough = wh_norm <= admission.max_wh_norm[classes]
+    keep: BoolArray = np.all(large_enough & small_enough, axis=1)
     anchors_norm = anchor_points(detections.xyxy) / frame_wh
     for polygon in admission.ignore:
         keep &= ~points_in_polygon(anchors_norm, polygon)
