@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+from collections import Counter
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
@@ -106,7 +107,6 @@ def test_the_summary_is_of_the_counted_time_alone() -> None:
     assert "to be sent together: none measured" in text
     assert "CPU: 60 ms a second and stream (6.0% of a core), 1.2 s for 2 streams in 10.0 s" in text
     assert "events dropped before the outbox: queue_full 4" in text
-    assert tally.silent(["gate", "plaza"]) == ["plaza"]
 
 
 def test_counters_that_stood_still_are_not_told() -> None:
@@ -182,12 +182,14 @@ def test_four_cameras_play_until_ctrl_c_and_the_summary_follows(
     media = footage["gate"].parent
     with demo_process(media, tmp_path) as process:
         assert process.stdout is not None
-        head, waiting = [], {camera.id for camera in DEMO_CAMERAS}
+        head = []
+        # Updates come once a second: after four of each camera some seconds are counted.
+        waiting = Counter({camera.id: 4 for camera in DEMO_CAMERAS})
         for line in process.stdout:
             head.append(line)
             words = line.split()
-            if {"start", "update"} & set(words):
-                waiting -= set(words)
+            if "update" in words:
+                waiting -= Counter(words)
             if not waiting:
                 break
         assert not waiting, "".join(head)

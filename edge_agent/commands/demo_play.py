@@ -13,6 +13,7 @@ from edge_agent.commands.demo_summary import Tally, draw_summary
 from edge_agent.commands.event_table import EventTable
 from edge_agent.commands.staged_agent import AGENT_STOPS_S, start_agent, wait_for_cameras
 from edge_agent.contract import parse_message
+from edge_agent.contract.models import EndEvent, TrackEvent
 from edge_agent.contract.topics import DEFAULT_ROOT, event_filter, gaps_filter
 from edge_agent.deliver.endpoint import Endpoint
 from edge_agent.deliver.subscriber import Incoming, receive
@@ -38,6 +39,7 @@ class Play:
     incoming: Iterator[Incoming | None]
     _table: EventTable
     _tally: Tally = field(default_factory=Tally)
+    _heard: set[str | None] = field(default_factory=set)  # cameras with an event about a track
     _live: Live | None = None
     _drawn_ns: int = 0
     _before: dict[str, Json] = field(default_factory=dict)
@@ -50,24 +52,28 @@ class Play:
         )
         self._began = time.monotonic()
 
-    def show(self, seconds: float | None) -> None:
-        """Show the events until so many seconds are over, or Ctrl-C."""
+    def show(self, seconds: float | None) -> bool:
+        """Show the events; return whether `seconds` are over, not Ctrl-C the end of it."""
         with contextlib.suppress(KeyboardInterrupt), self._screen():
             while seconds is None or time.monotonic() < self._began + seconds:
                 self.agent.require_alive()
                 self._hear(counted=True)
+            return True
+        return False
 
     def sum_up(self) -> list[str]:
-        """Print the summary of the counted time; return the cameras without an event."""
+        """Print the summary of the counted time; return the cameras that never gave an event."""
         seconds, after = time.monotonic() - self._began, ask_status(self.socket)
         self.console.print(draw_summary(self._before, after, seconds, self._tally))
-        return self._tally.silent([camera["camera_id"] for camera in after["cameras"]])
+        return [camera.id for camera in DEMO_CAMERAS if camera.id not in self._heard]
 
     def _hear(self, *, counted: bool) -> None:
         """Take the next message, waiting for it a moment, and show it."""
         incoming = next(self.incoming)
         if incoming is not None:
             message = parse_message(incoming.topic, incoming.payload)
+            if isinstance(message, TrackEvent | EndEvent):
+                self._heard.add(message.camera_id)
             if counted:
                 self._tally.add(message)
             row = self._table.add(message, received_wall_ns=incoming.wall_ns)

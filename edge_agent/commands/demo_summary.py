@@ -43,10 +43,6 @@ class Tally:
         """Return a camera's number of track `events`, or of reports of `person` or `vehicle`."""
         return self._tracks.get(camera_id, Counter())[what]
 
-    def silent(self, camera_ids: Sequence[str]) -> list[str]:
-        """Return the cameras that gave no event about a track."""
-        return [camera_id for camera_id in camera_ids if not self.of(camera_id, "events")]
-
 
 def draw_summary(
     before: dict[str, Json], after: dict[str, Json], seconds: float, tally: Tally
