@@ -6,13 +6,14 @@ import socket
 import struct
 import subprocess
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
+
+from tests.waiting import wait_until
 
 REPO = Path(__file__).parents[1]
 MOSQUITTO = shutil.which("mosquitto", path="/usr/sbin:/usr/local/sbin:" + os.environ["PATH"])
@@ -36,15 +37,6 @@ def free_port() -> int:
     with socket.socket() as sock:
         sock.bind(("127.0.0.1", 0))
         return int(sock.getsockname()[1])
-
-
-def wait_until(check: Callable[[], object], what: str, limit_s: float = 15.0) -> None:
-    """Wait for a condition; fail with `what` where it does not come true in time."""
-    until = time.monotonic() + limit_s
-    while not check():
-        if time.monotonic() > until:
-            pytest.fail(f"not within {limit_s} s: {what}")
-        time.sleep(0.01)
 
 
 def delivery_settings() -> list[str]:

@@ -18,7 +18,7 @@ import pytest
 from tests.clips import AccessUnit, access_units
 
 SYSTEM_PYTHON = "/usr/bin/python3"
-GST_SCRIPT = Path(__file__).with_name("gst_rtsp_server.py")
+GST_SCRIPT = Path(__file__).parents[1] / "edge_agent/stage/gst_rtsp_server.py"
 _NTP_EPOCH_S = 2_208_988_800  # 1900 to 1970, RFC 868
 _MTU = 1400
 _SSRC = 0x0BADCAFE

@@ -10,7 +10,7 @@ ROOT = Path(__file__).parent.parent / "edge_agent"
 #: The drawing of the house. A file of a room may import its own room and the storeys below.
 STOREYS = [
     ["__init__", "errors", "types", "clock"],
-    ["settings", "ports", "geometry"],
+    ["settings", "ports", "geometry", "backoff"],
     ["config", "policy", "tracking", "rules", "contract"],
     ["source", "detect", "deliver", "health", "scenes", "stage"],
     ["hotloop"],

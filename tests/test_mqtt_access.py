@@ -9,8 +9,9 @@ import pytest
 from edge_agent.deliver.endpoint import endpoint_of, split_broker_url
 from edge_agent.errors import UsageError
 from edge_agent.settings import BrokerSettings
-from tests.brokers import REPO, free_port, mosquitto, needs_mosquitto, wait_until
+from tests.brokers import REPO, free_port, mosquitto, needs_mosquitto
 from tests.outbox_support import CountingMeter, delivery, event
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.system, needs_mosquitto]
 

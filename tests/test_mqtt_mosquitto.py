@@ -12,9 +12,10 @@ import pytest
 
 from edge_agent.errors import StateError
 from edge_agent.types import EventKind
-from tests.brokers import REPO, free_port, mosquitto, needs_mosquitto, wait_until
+from tests.brokers import REPO, free_port, mosquitto, needs_mosquitto
 from tests.mqtt_platform import Platform
 from tests.outbox_support import CountingMeter, delivery, event
+from tests.waiting import wait_until
 
 pytestmark = [pytest.mark.system, needs_mosquitto]
 

@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.deliver import Delivery, backoff, writer
+from edge_agent import backoff
+from edge_agent.deliver import Delivery, writer
 from edge_agent.types import EventKind
-from tests.brokers import Received, Script, ScriptedPeer, free_port, wait_until
+from tests.brokers import Received, Script, ScriptedPeer, free_port
 from tests.outbox_support import CountingMeter, delivery, event
+from tests.waiting import wait_until
 
 
 @pytest.fixture(autouse=True)

@@ -13,8 +13,9 @@ from edge_agent.commands.verify import report_text
 from edge_agent.contract import Ledger, encode_event, parse_message
 from edge_agent.settings import OutboxSettings
 from edge_agent.types import Envelope, EventKind
-from tests.brokers import REPO, Mosquitto, mosquitto, needs_mosquitto, wait_until
+from tests.brokers import REPO, Mosquitto, mosquitto, needs_mosquitto
 from tests.outbox_support import WALL_NS, delivery, event
+from tests.waiting import wait_until
 
 
 def message(seq: int):  # type: ignore[no-untyped-def]

@@ -17,8 +17,9 @@ from edge_agent.commands.watch import watch_filters
 from edge_agent.contract import encode_agent_state, encode_event, parse_message
 from edge_agent.errors import UsageError
 from edge_agent.types import Envelope, Event, EventKind, Layer, Ring, Severity
-from tests.brokers import REPO, Mosquitto, mosquitto, needs_mosquitto, wait_until
+from tests.brokers import REPO, Mosquitto, mosquitto, needs_mosquitto
 from tests.outbox_support import WALL_NS, delivery, event
+from tests.waiting import wait_until
 
 ENVELOPE = Envelope("e", "a", "s", "b", "st", 1)
 EDGE_AGENT = (sys.executable, "-m", "edge_agent")

@@ -6,9 +6,9 @@ from collections import deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.contract import encode_camera_state
-from edge_agent.deliver.backoff import Backoff
 from edge_agent.deliver.connection import Connection, Grant
 from edge_agent.deliver.outbox import Outbox, Settled
 from edge_agent.deliver.puback import Verdict, verdict_of

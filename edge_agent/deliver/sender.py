@@ -8,9 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from edge_agent import __version__
+from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.contract import encode_agent_state
-from edge_agent.deliver.backoff import Backoff
 from edge_agent.deliver.connection import Connection
 from edge_agent.deliver.drain import Drain
 from edge_agent.deliver.endpoint import Endpoint
@@ -122,7 +122,7 @@ class Sender:
                 connection.close()
                 return
             self._set_status("connected", None)
-            tries = self._backoff.tries
+            tries = self._backoff.failures
             log.info(
                 "broker %s: connected%s", self._endpoint, f" after {tries} tries" if tries else ""
             )
@@ -152,7 +152,7 @@ class Sender:
             while not self._stopping.is_set():
                 self._take_wake(drain)
                 drain.turn(_TURN_S, self._wake_fd)
-                if self._backoff.tries and time.monotonic() > good_at:
+                if self._backoff.failures and time.monotonic() > good_at:
                     self._backoff.reset()
             stop_at = self._stop_at or 0.0
             drain.look_again()

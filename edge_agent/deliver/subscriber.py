@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from paho.mqtt.client import MQTTMessage
 
-from edge_agent.deliver.backoff import Backoff
+from edge_agent.backoff import Backoff
 from edge_agent.deliver.connection import Connection
 from edge_agent.deliver.endpoint import Endpoint
 from edge_agent.errors import DeliveryError

@@ -5,12 +5,12 @@ import random
 import threading
 import traceback
 
+from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
 from edge_agent.ports import CameraListener, FrameSink, Meter
 from edge_agent.settings import CameraSettings
 from edge_agent.source.address import is_network, redact_url
 from edge_agent.source.announce import Announcer
-from edge_agent.source.backoff import HEALTHY_S, backoff_s
 from edge_agent.source.connection import Connection, open_connection, resolve
 from edge_agent.source.delivery import Delivery, Outlets
 from edge_agent.source.failure import Failure, FailureWord
@@ -22,6 +22,8 @@ from edge_agent.types import CameraState, Json
 log = logging.getLogger(__name__)
 
 _NS = 1_000_000_000
+#: A connection that delivered for this long starts the row of waits anew.
+HEALTHY_S = 10.0
 #: The states in which what the last connection gave is true.
 _TELLING = {CameraState.LIVE, CameraState.ENDED}
 
@@ -42,7 +44,6 @@ class Reader:
         self._camera = camera
         self._meter = meter
         self._clock = clock
-        self._rng = rng
         self._announce = Announcer(camera, listener, clock)
         self._tally = Tally(meter, camera.id)
         framer = Framer(camera, clock)
@@ -54,7 +55,7 @@ class Reader:
         self._stopping = False
         self._hang_up: HangUp | None = None
         self._number = 0
-        self._failures = 0
+        self._backoff = Backoff(rng)
         self._delivery: Delivery | None = None
 
     def start(self) -> None:
@@ -137,14 +138,14 @@ class Reader:
             connection.close()
         if delivery.live_ns is not None:
             lived_ns = self._clock.mono_ns() - delivery.live_ns
-            self._failures = 0 if lived_ns >= HEALTHY_S * _NS else self._failures
+            if lived_ns >= HEALTHY_S * _NS:
+                self._backoff.reset()
         if failure is None and not self._stopping and not self._camera.loop:
             self._announce.ended(self._number, delivery.pictures)
         return failure
 
     def _wait_after(self, failure: Failure) -> None:
-        self._failures += 1
-        wait_s = backoff_s(self._failures, self._rng, refused=failure.refused)
+        wait_s = self._backoff.next_s(refused=failure.refused)
         self._announce.lost(self._number, failure, wait_s)
         self._pause(wait_s)
 

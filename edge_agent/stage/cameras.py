@@ -84,8 +84,9 @@ def start_cameras(
     kind = kind or choose_cameras()
     port = free_port()
     if kind == "gstreamer":
-        mounts = [f"{name}={clip.absolute()}" for name, clip in clips.items()]
-        command = [_SYSTEM_PYTHON, str(_HERE / "gst_rtsp_server.py"), str(port), *mounts]
+        command = [_SYSTEM_PYTHON, str(_HERE / "gst_rtsp_server.py"), "--port", str(port)]
+        for name, clip in clips.items():
+            command += ["--mount", f"{name}={clip.absolute()}"]
         urls = {name: f"rtsp://127.0.0.1:{port}/{name}" for name in clips}
     else:
         shelf = _shelve(folder, clips)

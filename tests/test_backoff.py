@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from edge_agent.source.backoff import FIRST_S, LONGEST_S, backoff_s
+from edge_agent.backoff import FIRST_S, LONGEST_S, backoff_s
 
 
 @pytest.mark.parametrize(
