@@ -26,7 +26,7 @@ from edge_agent.types import Json
 
 _DRAW_NS = 200_000_000
 #: Lines of the terminal that the table leaves to its head, its caption and the prompt.
-_SPARE_LINES = 5
+_SPARE_LINES = 11
 
 
 @dataclass(slots=True)
