@@ -51,11 +51,12 @@ def test_without_a_broker_it_analyses_and_sigterm_stops_it_in_time(agent: AgentP
 def test_a_second_sigterm_ends_it_at_once(agent: AgentProcess) -> None:
     agent.start()
     assert agent.process is not None
-    # Stopping waits for the outbox; with the status thread's answer held it would be slower still.
     agent.process.send_signal(signal.SIGTERM)
     wait_until(lambda: "stopping" in agent.log.read_text(), "it says that it stops")
     agent.process.send_signal(signal.SIGTERM)
-    assert agent.process.wait(5) in (0, 128 + signal.SIGTERM)
+    # By the handler, by the system where the interpreter already took its handlers down, or
+    # clean where the first signal was through before the second came.
+    assert agent.process.wait(5) in (128 + signal.SIGTERM, -signal.SIGTERM, 0)
 
 
 def test_a_second_agent_on_the_same_state_is_refused(agent: AgentProcess) -> None:
