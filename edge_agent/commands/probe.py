@@ -244,9 +244,10 @@ def _in_words(report: dict[str, Json]) -> str:
 
     width, height = report["wh"]
     profile = f" ({report['profile']})" if report["profile"] else ""
-    every = told("keyframe_interval_s", " s")
+    every = "no second one came while it was watched; --seconds N watches longer"
     if report["keyframe_interval_frames"] is not None:
-        every = f"every {every}, {report['keyframe_interval_frames']} frames"
+        seconds, frames = told("keyframe_interval_s", " s"), report["keyframe_interval_frames"]
+        every = f"every {seconds}, {frames} frames"
     clock = "arrival at this machine (no sender report came while it was watched)"
     if report["clock_ahead_s"] is not None:
         clock = f"rtcp, {report['clock_ahead_s']:+.3f} s against this machine's clock"
