@@ -14,7 +14,7 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.clock import Clock, SystemClock
 from edge_agent.deliver import Delivery, Identity
-from edge_agent.detect import open_detector
+from edge_agent.detect import OnnxDetector, open_detector
 from edge_agent.errors import ConfigError
 from edge_agent.health.meters import Meters
 from edge_agent.health.notify import notify, watchdog_interval_s
@@ -24,6 +24,7 @@ from edge_agent.hotloop.lanes import Lanes
 from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.hotloop.step import CameraPipeline
 from edge_agent.policy.severity import severity_of
+from edge_agent.ports import Source
 from edge_agent.settings import AgentSettings, CameraSettings
 from edge_agent.source import open_source
 from edge_agent.types import CameraChange, Event, EventKind, Json
@@ -82,19 +83,7 @@ class App:
             clock=self._clock,
             meter=self.meters,
         )
-        self._pipelines = [
-            CameraPipeline(
-                camera,
-                tracking=settings.tracking,
-                classes=detector.classes,
-                score_threshold=detector.score_threshold,
-                model_id=detector.model_id,
-                events=self.delivery,
-                clock=self._clock,
-                meter=self.meters,
-            )
-            for camera in settings.camera
-        ]
+        self._pipelines = [self._pipeline(camera, detector) for camera in settings.camera]
         self._board = SlotBoard(settings.camera, plan=plan, clock=self._clock, meter=self.meters)
         self._lanes = Lanes(
             self._board,
@@ -105,15 +94,7 @@ class App:
             meter=self.meters,
         )
         self._sources = {
-            camera.id: open_source(
-                camera,
-                sink=self._board.slot(number),
-                listener=_Listener(self, camera, self._pipelines[number]),
-                meter=self.meters,
-                clock=self._clock,
-                rng=random.Random(),
-            )
-            for number, camera in enumerate(settings.camera)
+            camera.id: self._source(number, camera) for number, camera in enumerate(settings.camera)
         }
         self.health = AgentHealth(
             settings,
@@ -125,6 +106,28 @@ class App:
             effective={name: source.effective_state for name, source in self._sources.items()},
         )
         self._status = StatusServer(status_socket, self.health.snapshot)
+
+    def _pipeline(self, camera: CameraSettings, detector: OnnxDetector) -> CameraPipeline:
+        return CameraPipeline(
+            camera,
+            tracking=self.settings.tracking,
+            classes=detector.classes,
+            score_threshold=detector.score_threshold,
+            model_id=detector.model_id,
+            events=self.delivery,
+            clock=self._clock,
+            meter=self.meters,
+        )
+
+    def _source(self, number: int, camera: CameraSettings) -> Source:
+        return open_source(
+            camera,
+            sink=self._board.slot(number),
+            listener=_Listener(self, camera, self._pipelines[number]),
+            meter=self.meters,
+            clock=self._clock,
+            rng=random.Random(),
+        )
 
     def run(self, stop: threading.Event) -> bool:
         """Run until `stop` is set. Returns: False where a part did not stop in time."""
