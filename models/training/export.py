@@ -7,6 +7,7 @@ picture folded into the first one, as an ONNX file with YOLOX's output and a man
 import argparse
 import hashlib
 import logging
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -134,6 +135,7 @@ def export(
     name: str = "ring_nano",
 ) -> Exported:  # fmt: skip
     """Write `name`.onnx and its manifest, and open both as the agent does."""
+    learned = deepcopy(net).eval()
     ready = deployed(net)
     path = out / f"{name}.onnx"
     torch.onnx.export(
@@ -143,7 +145,7 @@ def export(
     )  # fmt: skip
     onnx.checker.check_model(onnx.load(path), full_check=True)
     manifest = write_manifest(path, wh, threshold)
-    return Exported(path, manifest, difference_of(ready, path, wh, manifest))
+    return Exported(path, manifest, difference_of(learned, path, wh, manifest))
 
 
 def write_manifest(path: Path, wh: tuple[int, int], threshold: float) -> Path:
@@ -157,8 +159,8 @@ def write_manifest(path: Path, wh: tuple[int, int], threshold: float) -> Path:
     return manifest
 
 
-def difference_of(ready: Deployed, path: Path, wh: tuple[int, int], manifest: Path) -> float:
-    """Return the largest difference to PyTorch, over sizes and batches.
+def difference_of(net: RingNano, path: Path, wh: tuple[int, int], manifest: Path) -> float:
+    """Return the largest difference to the network as it learned, over sizes and batches.
 
     Raises: ModelError where the agent refuses the model.
     """
@@ -167,7 +169,10 @@ def difference_of(ready: Deployed, path: Path, wh: tuple[int, int], manifest: Pa
     rng, worst = np.random.default_rng(1), 0.0
     for pictures, size in ((1, wh), (3, wh), (2, (640, 384))):
         images = rng.uniform(0, 255, (pictures, 3, size[1], size[0])).astype(np.float32)
-        expected = ready(torch.from_numpy(images)).numpy()
+        with torch.no_grad():
+            raw = net(torch.from_numpy(images))
+        scores = torch.cat((torch.ones_like(raw[..., :1]), raw[..., 4:].sigmoid()), -1)
+        expected = torch.cat((raw[..., :4], scores), -1).numpy()
         worst = max(worst, float(np.abs(session.run(None, {"images": images})[0] - expected).max()))
     return worst
 
