@@ -82,6 +82,9 @@ class Meter(Protocol):
     def observe(self, name: str, seconds: float, *, camera_id: str | None = None) -> None:
         """Add a duration to the distribution `name`, such as `latency`."""
 
+    def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
+        """Add CPU time of the calling thread to a stage, such as `decode`."""
+
 
 #: Gives the answer to a question asked over the status socket.
 Snapshot = Callable[[], dict[str, Json]]

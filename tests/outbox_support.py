@@ -48,6 +48,9 @@ class CountingMeter:
         with self._lock:
             self.seconds.setdefault(name, []).append(seconds)
 
+    def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
+        pass
+
 
 def report(track_id: int = 1, score: float = 0.87654, *, ended: bool = False) -> TrackReport:
     return TrackReport(

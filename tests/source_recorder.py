@@ -61,6 +61,9 @@ class Recorder:
     def observe(self, name: str, seconds: float, *, camera_id: str | None = None) -> None:
         raise AssertionError("a source measures no durations")
 
+    def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
+        pass
+
     def kinds(self, kind: EventKind) -> list[CameraChange]:
         """Return the changes of `kind` so far."""
         return [change for change in self.changes if change.kind is kind]

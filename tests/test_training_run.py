@@ -2,6 +2,9 @@
 
 import csv
 import itertools
+import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -118,3 +121,24 @@ def test_the_export_says_what_pytorch_says(pool, tmp_path):
 def test_the_network_meant_to_ship_is_small():
     net = RingNano()
     assert sum(p.numel() for p in net.parameters()) * 4 < 4_000_000
+
+
+def test_the_shares_of_two_processes_make_the_whole_batch(pool):
+    def batch(share):
+        return Batches(pool, seed=3, size=48, total=9, fixed_wh=(64, 64), share=share)[4].images
+
+    halves = torch.empty_like(batch((0, 1)))
+    halves[0::2], halves[1::2] = batch((0, 2)), batch((1, 2))
+    assert torch.equal(halves, batch((0, 1)))
+
+
+def test_two_processes_train_one_network(pool, tmp_path):
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONWARNINGS": "ignore"}
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2",
+        "-m", "models.training.train", "--work", str(tmp_path), "--steps", "2", "--batch", "2",
+        "--threads", "1", "--workers", "0",
+    ]  # fmt: skip
+    subprocess.run(command, env=environment, check=True, timeout=120)
+    _, step = load_average(tmp_path / "checkpoint.pt")
+    assert step == 2

@@ -15,6 +15,7 @@ class Meters:
         self._counts: dict[str | None, Counter[str]] = {}
         self._drops: dict[str | None, Counter[str]] = {}
         self._durations: dict[tuple[str, str | None], Counter[int]] = {}
+        self._spent_ns: dict[str | None, Counter[str]] = {}
 
     def count(self, name: str, amount: int = 1, *, camera_id: str | None = None) -> None:
         with self._lock:
@@ -28,6 +29,15 @@ class Meters:
         bucket = bucket_of(seconds)
         with self._lock:
             self._durations.setdefault((name, camera_id), Counter())[bucket] += 1
+
+    def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
+        with self._lock:
+            self._spent_ns.setdefault(camera_id, Counter())[stage] += cpu_ns
+
+    def spent_s(self, camera_id: str | None) -> dict[str, float]:
+        """Return the CPU seconds of each stage since the start, of a camera or of the agent."""
+        with self._lock:
+            return {name: ns / 1e9 for name, ns in self._spent_ns.get(camera_id, {}).items()}
 
     def counts(self, camera_id: str | None) -> dict[str, int]:
         """Return the counters of a camera, or of the whole agent."""

@@ -77,12 +77,15 @@ class Batches(Dataset[Batch]):
 
     def __init__(
         self, pool: Pool, *, seed: int, size: int, total: int, knobs: Knobs | None = None,
-        plain_from: float = 0.9, fixed_wh: Wh | None = None,
+        plain_from: float = 0.9, fixed_wh: Wh | None = None, share: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
-        """`size` pictures of 416×256; after `plain_from` of `total` steps no mosaics."""
+        """`size` pictures of 416×256; after `plain_from` of `total` steps no mosaics.
+
+        `share` (i, n): every nth picture of each batch from the ith on, for one of n processes.
+        """
         self._pool, self._seed, self._size, self._total = pool, seed, size, total
         self._knobs = knobs or Knobs()
-        self._plain_from, self._fixed_wh = plain_from, fixed_wh
+        self._plain_from, self._fixed_wh, self._share = plain_from, fixed_wh, share
 
     def __len__(self) -> int:
         return self._total
@@ -94,7 +97,8 @@ class Batches(Dataset[Batch]):
         knobs = self._knobs
         if step >= self._plain_from * self._total:
             knobs = Knobs(mosaic=0.0, plain=0.5)
-        samples = [self.sample(step, place, wh, knobs) for place in range(count)]
+        places = range(self._share[0], count, self._share[1])
+        samples = [self.sample(step, place, wh, knobs) for place in places]
         images = np.stack([s.bgr.transpose(2, 0, 1) for s in samples])
         return Batch(torch.from_numpy(images), [truth_of(s) for s in samples])
 

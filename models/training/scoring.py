@@ -45,6 +45,14 @@ def match(
     return Matched(score[counts], hit[counts], int((~ignored).sum()))
 
 
+def both(one: Matched, other: Matched) -> Matched:
+    """Return what two classes of one picture come to together."""
+    return Matched(
+        np.concatenate((one.score, other.score)), np.concatenate((one.hit, other.hit)),
+        one.truths + other.truths,
+    )  # fmt: skip
+
+
 def average_precision(pictures: Sequence[Matched]) -> float:
     """Return COCO's AP at IoU 0.5 (101 points of recall); NaN without truth."""
     total = sum(p.truths for p in pictures)

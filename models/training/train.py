@@ -2,6 +2,9 @@
 
 The run is a checkpoint, `DIR/checkpoint.pt`, and its curves, `DIR/curves.csv`. It ends after
 `--minutes`, on SIGTERM or SIGINT after the step under way, or when the schedule is done.
+
+On two cores two processes of one thread each are faster than one of two threads:
+`python -m torch.distributed.run --standalone --nproc-per-node 2 -m models.training.train …`
 """
 
 import argparse
@@ -21,6 +24,7 @@ from models.training.loss import losses
 from models.training.net import Shape, grid, parameters_of
 from models.training.prepare import wait_while
 from models.training.state import Plan, Run, load_run
+from models.training.together import ALONE, Together, join_processes
 
 log = logging.getLogger("train")
 
@@ -41,8 +45,8 @@ class StepSampler(Sampler[int]):
         return len(self._steps)
 
 
-def advance(run: Run, batch: Batch) -> dict[str, float]:
-    """Take one step; return what the curves show of it.
+def advance(run: Run, batch: Batch, together: Together) -> dict[str, float]:
+    """Take one step, with the mean gradient of all processes; return what the curves show of it.
 
     Raises: FloatingPointError naming the step where the loss is not a number.
     """
@@ -56,6 +60,7 @@ def advance(run: Run, batch: Batch) -> dict[str, float]:
         raise FloatingPointError(f"step {run.step}: loss {found.total.item()}")
     run.optimiser.zero_grad(set_to_none=True)
     torch.autograd.backward(found.total)
+    together.average_gradients(run.net)
     norm = torch.nn.utils.clip_grad_norm_(run.net.parameters(), run.plan.clip)
     run.optimiser.step()
     run.step += 1
@@ -102,6 +107,7 @@ class Curves:
 def train(
     run: Run, batches: Batches, work: Path, *, wanted: Callable[[], bool], save_every_s: float,
     pause_file: Path | None = None, log_every: int = 50, workers: int = 1,
+    together: Together = ALONE,
 ) -> None:  # fmt: skip
     """Train until the schedule is done or `wanted` says no; save now and then, and at the end."""
     checkpoint, curves = work / "checkpoint.pt", Curves(work / "curves.csv", log_every)
@@ -112,13 +118,16 @@ def train(
     saved = time.monotonic()
     for batch in loader:
         wait_while(pause_file, wanted)
-        curves.note(run, len(batch.truths), advance(run, batch))
-        if time.monotonic() - saved > save_every_s:
+        values = advance(run, batch, together)
+        if together.first:
+            curves.note(run, len(batch.truths) * together.processes, values)
+        if together.first and time.monotonic() - saved > save_every_s:
             run.save(checkpoint)
             saved = time.monotonic()
-        if not wanted():
+        if not together.all_agree(wanted()):
             break
-    run.save(checkpoint)
+    if together.first:
+        run.save(checkpoint)
     log.info("saved at step %d of %d", run.step, run.plan.total)
 
 
@@ -141,6 +150,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--minutes", type=float, help="end this run after so long")
     parser.add_argument("--save-minutes", type=float, default=5.0)
     parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--workers", type=int, default=1, help="processes that make the batches")
     parser.add_argument("--pause-file", type=Path, help="no step is taken while it exists")
     parser.add_argument("--extend", action="store_true", help="give a run of fewer steps --steps")
     return parser.parse_args()
@@ -149,7 +159,9 @@ def _arguments() -> argparse.Namespace:
 def main() -> None:
     """Begin a run, or go on with the one in the folder."""
     args = _arguments()
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
+    together = join_processes()
+    level = logging.INFO if together.first else logging.WARNING
+    logging.basicConfig(level=level, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
     wanted = _wanted_until(args.minutes)
     checkpoint = args.work / "checkpoint.pt"
@@ -167,9 +179,10 @@ def main() -> None:
     pool = Pool(open_shards(args.work / "shards"))
     log.info("%d parameters, step %d of %d, pictures %s",
              parameters_of(run.net), run.step, run.plan.total, pool.counts())  # fmt: skip
-    batches = Batches(pool, seed=run.seed, size=args.batch, total=run.plan.total)
+    batches = Batches(pool, seed=run.seed, size=args.batch, total=run.plan.total,
+                      share=(together.rank, together.processes))  # fmt: skip
     train(run, batches, args.work, wanted=wanted, save_every_s=60 * args.save_minutes,
-          pause_file=args.pause_file)  # fmt: skip
+          pause_file=args.pause_file, workers=args.workers, together=together)  # fmt: skip
 
 
 if __name__ == "__main__":
