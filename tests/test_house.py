@@ -11,7 +11,7 @@ ROOT = Path(__file__).parent.parent / "edge_agent"
 STOREYS = [
     ["__init__", "errors", "types", "clock"],
     ["settings", "ports", "geometry", "backoff"],
-    ["config", "policy", "tracking", "rules", "contract"],
+    ["config", "policy", "wakeup", "tracking", "rules", "contract"],
     ["source", "detect", "deliver", "health", "scenes", "stage"],
     ["hotloop"],
     ["app"],
