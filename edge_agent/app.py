@@ -13,14 +13,19 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.clock import Clock, SystemClock
+from edge_agent.config import model_manifest
 from edge_agent.deliver import Delivery, Identity
 from edge_agent.detect import OnnxDetector, open_detector
-from edge_agent.errors import ConfigError
 from edge_agent.health.meters import Meters
+from edge_agent.health.metrics_server import MetricsServer
 from edge_agent.health.notify import notify, watchdog_interval_s
-from edge_agent.health.snapshot import AgentHealth
+from edge_agent.health.pressure import PressureReader
+from edge_agent.health.snapshot import AgentHealth, Running
 from edge_agent.health.status_socket import StatusServer
 from edge_agent.hotloop.lanes import Lanes
+from edge_agent.hotloop.load_gauge import LoadGauge
+from edge_agent.hotloop.planning import Decision, plan_without_measuring
+from edge_agent.hotloop.shedding import Shedding
 from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.hotloop.step import CameraPipeline
 from edge_agent.policy.severity import severity_of
@@ -35,6 +40,8 @@ log = logging.getLogger(__name__)
 _SOURCES_STOP_S = 1.5
 _LANES_STOP_S = 1.0
 _DELIVERY_STOP_S = 1.5
+#: Retained states tell rates and costs too; between changes they are said again this often.
+_STATES_EVERY_S = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +49,14 @@ class _Listener:
     """Passes a camera's changes to its pipeline, its health and its retained state."""
 
     app: "App"
+    number: int
     camera: CameraSettings
     pipeline: CameraPipeline
 
     def camera_changed(self, change: CameraChange) -> None:
         self.app.health.cameras[self.camera.id].hear(change)
         self.pipeline.camera_changed(change)
-        self.app.delivery.put_state(self.camera.id, self.app.health.camera_state(self.camera))
+        self.app.delivery.put_state(self.camera.id, self.app.health.camera_state(self.number))
 
 
 class App:
@@ -60,21 +68,27 @@ class App:
         *,
         state_dir: Path,
         status_socket: Path,
+        decision: Decision | None = None,
         clock: Clock | None = None,
     ) -> None:
-        """Load the model and wire the parts; nothing runs yet. Raises: ConfigError, ModelError."""
-        if settings.model.manifest is None:
-            raise ConfigError(
-                "model.manifest is not set: name a model's TOML manifest; not started"
-            )
+        """Load the model and wire the parts; nothing runs yet.
+
+        Args: `decision` is the plan; None takes the file's, or a lane a core where it has none.
+        Raises: ModelError.
+        """
         self.settings = settings
         self._clock = clock or SystemClock()
         boot_id = uuid.uuid4().hex
-        plan = settings.model.plan
+        decision = decision or plan_without_measuring(settings.model)
+        plan = decision.plan
+        self.meters = Meters({camera.id: camera.slo_s for camera in settings.camera})
         detector = open_detector(
-            settings.model.manifest, plan=plan, provider=settings.model.provider
+            model_manifest(settings),
+            plan=plan,
+            provider=decision.provider,
+            meter=self.meters,
         )
-        self.meters = Meters()
+        log.info("plan (%s): %s", decision.origin, decision.why)
         self.delivery = Delivery(
             broker=settings.broker,
             outbox=settings.outbox,
@@ -93,19 +107,47 @@ class App:
             clock=self._clock,
             meter=self.meters,
         )
+        self._shedding = Shedding(
+            settings.camera,
+            self._pipelines,
+            coast_s=settings.tracking.coast_s,
+            enabled=settings.service.shed_load,
+            events=self.delivery,
+            clock=self._clock,
+            meter=self.meters,
+        )
+        self._gauge = LoadGauge(
+            settings.camera,
+            lanes=plan.lanes,
+            meters=self.meters,
+            came=self._shedding.came,
+            behind=self._shedding.behind,
+            at_work_ns=self._lanes.at_work_ns,
+            oldest_waiting_ns=self._board.oldest_waiting_ns,
+            pressure=PressureReader().read,
+            clock=self._clock,
+        )
         self._sources = {
             camera.id: self._source(number, camera) for number, camera in enumerate(settings.camera)
         }
-        self.health = AgentHealth(
-            settings,
+        running = Running(
             boot_id=boot_id,
             model_id=detector.model_id,
-            clock=self._clock,
-            meters=self.meters,
+            provider=detector.provider,
+            plan=plan,
+            plan_origin=decision.origin,
+            plan_why=decision.why,
             delivery=self.delivery.snapshot,
             effective={name: source.effective_state for name, source in self._sources.items()},
+            load=self._shedding.snapshot,
+            load_of=self._shedding.camera,
+            pressure=lambda: self._gauge.pressure,
         )
+        self.health = AgentHealth(settings, running, clock=self._clock, meters=self.meters)
         self._status = StatusServer(status_socket, self.health.snapshot)
+        address = settings.service.metrics
+        self._metrics = None if address is None else MetricsServer(address, self.health.snapshot)
+        self._states_told_ns = self._clock.mono_ns()
 
     def _pipeline(self, camera: CameraSettings, detector: OnnxDetector) -> CameraPipeline:
         return CameraPipeline(
@@ -117,13 +159,14 @@ class App:
             events=self.delivery,
             clock=self._clock,
             meter=self.meters,
+            analysed=lambda ref, moving: self._sources[camera.id].frame_analysed(ref, moving),
         )
 
     def _source(self, number: int, camera: CameraSettings) -> Source:
         return open_source(
             camera,
-            sink=self._board.slot(number),
-            listener=_Listener(self, camera, self._pipelines[number]),
+            sink=self._shedding.gate(number, self._board.slot(number)),
+            listener=_Listener(self, number, camera, self._pipelines[number]),
             meter=self.meters,
             clock=self._clock,
             rng=random.Random(),
@@ -134,7 +177,10 @@ class App:
         self.delivery.start()
         try:
             self._status.start()
+            if self._metrics is not None:
+                self._metrics.start()
         except BaseException:
+            self._status.stop()
             self.delivery.stop(0.0)
             raise
         self._announce_birth()
@@ -150,6 +196,7 @@ class App:
 
     def _tick(self, watchdog_s: float | None) -> None:
         self.health.sample_rates()
+        self._tell_states(at_once=self._shedding.look(self._gauge.read))
         for pipeline in self._pipelines:
             pipeline.end_held()
         if watchdog_s is None:
@@ -159,6 +206,19 @@ class App:
             notify("WATCHDOG=1")
         else:
             log.error("hot loop: no progress for %.1f s; the watchdog is not fed", stuck_s)
+
+    def _tell_states(self, *, at_once: bool) -> None:
+        """Say the retained states again from time to time: rates and costs move without a change.
+
+        A state that says nothing new is not sent.
+        """
+        now_ns = self._clock.mono_ns()
+        if not at_once and now_ns - self._states_told_ns < _STATES_EVERY_S * 1e9:
+            return
+        self._states_told_ns = now_ns
+        self.delivery.put_state(None, {"load": self._shedding.snapshot()})
+        for number, camera in enumerate(self.settings.camera):
+            self.delivery.put_state(camera.id, self.health.camera_state(number))
 
     def _stuck_s(self) -> float:
         """Return for how long work has waited on a lane or on the outbox's writer."""
@@ -185,6 +245,8 @@ class App:
         self.delivery.put(self._agent_event(EventKind.STOP, {"clean": clean}))
         self.delivery.stop(_DELIVERY_STOP_S)
         self._status.stop()
+        if self._metrics is not None:
+            self._metrics.stop()
         log.info("agent %s: stopped", self.settings.agent_id)
         return clean
 

@@ -14,12 +14,16 @@ from edge_agent.errors import AgentError
 COMMANDS = {
     "run": "run",
     "check": "check",
+    "fit": "fit.command",
     "probe": "probe",
     "status": "status",
     "watch": "watch",
     "verify": "verify",
-    "demo": "demo",
-    "bench": "bench",
+    "demo": "demo.command",
+    "bench": "bench.command",
+    "bench-wakeup": "bench_wakeup",
+    "tune": "tune",
+    "models": "models.command",
 }
 
 
@@ -33,6 +37,8 @@ class LazyGroup(TyperGroup):
         if cmd_name not in COMMANDS:
             return None
         module = import_module(f"edge_agent.commands.{COMMANDS[cmd_name]}")
+        if hasattr(module, "group"):  # a command with subcommands of its own
+            return typer.main.get_command(module.group)
         single = typer.Typer(add_completion=False)
         single.command(cmd_name)(module.command)
         return typer.main.get_command(single)

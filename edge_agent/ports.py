@@ -9,6 +9,7 @@ from edge_agent.types import (
     DropReason,
     Event,
     Frame,
+    FrameRef,
     Json,
     ObjectClass,
 )
@@ -20,6 +21,15 @@ class FrameSink(Protocol):
     def offer(self, frame: Frame) -> None:
         """Take `frame`, replacing an unread one; never blocks."""
 
+    def room(self) -> int:
+        """Return how many more frames `catch_up` takes before it is full."""
+
+    def catch_up(self, frame: Frame) -> None:
+        """Take a frame of a wake-up: in order, never replaced, never stale; never blocks."""
+
+    def waiting(self) -> int:
+        """Return how many frames given to `catch_up` are not analysed yet."""
+
 
 class CameraListener(Protocol):
     """Who hears of a camera's changes. Called from the reader's thread; must not block."""
@@ -27,7 +37,17 @@ class CameraListener(Protocol):
     def camera_changed(self, change: CameraChange) -> None: ...
 
 
-class Source(Protocol):
+class AnalysisListener(Protocol):
+    """Who hears what an analysed frame held, so that a quiet camera may sleep."""
+
+    def frame_analysed(self, ref: FrameRef, moving: int) -> None:
+        """Take that `ref` was analysed, with `moving` confirmed tracks that do not stand still.
+
+        Called from a lane; never blocks.
+        """
+
+
+class Source(AnalysisListener, Protocol):
     """A camera's reader: a thread of its own that outlives every failure of its camera."""
 
     def start(self) -> None: ...

@@ -53,6 +53,14 @@ class Transport(StrEnum):
     UDP = "udp"
 
 
+class DecodeMode(StrEnum):
+    """Which of a camera's packets are decoded."""
+
+    ALWAYS = "always"
+    KEYFRAMES = "keyframes"
+    ON_DEMAND = "on_demand"
+
+
 class BrokerSettings(Frozen):
     """The MQTT broker and how events wait for it."""
 
@@ -78,20 +86,34 @@ class OutboxSettings(Frozen):
     queue_events: Annotated[int, Field(ge=16, le=100_000)] = 1000
 
 
-class PlanSettings(Frozen):
-    """How inference runs: lanes × threads × batch."""
+Lanes = Annotated[int, Field(ge=1, le=16)]
+Threads = Annotated[int, Field(ge=1, le=64)]
+BatchSize = Annotated[int, Field(ge=1, le=64)]
 
-    lanes: Annotated[int, Field(ge=1, le=16)] = 2
-    threads: Annotated[int, Field(ge=1, le=64)] = 1
-    batch: Annotated[int, Field(ge=1, le=64)] = 1
+
+class PlanSettings(Frozen):
+    """What the file asks of the plan, lanes × threads × batch; None: measured."""
+
+    lanes: Lanes | None = None
+    threads: Threads | None = None
+    batch: BatchSize | None = None
+    latency_budget_ms: Annotated[float, Field(ge=1, le=60_000)] = 200.0
     window_ms: Annotated[float, Field(ge=0, le=100)] = 5.0
     staleness_ms: Annotated[float, Field(ge=50, le=10_000)] = 1000.0
+
+
+class Plan(PlanSettings):
+    """How inference runs: every number decided."""
+
+    lanes: Lanes = 1
+    threads: Threads = 1
+    batch: BatchSize = 1
 
 
 class ModelSettings(Frozen):
     """Which detector, and how it runs."""
 
-    manifest: Path | None = None  # the model's TOML manifest
+    manifest: Path | None = None  # the model's TOML manifest; None: the boxed detector's
     provider: Literal["auto", "cpu", "cuda", "tensorrt", "openvino", "xnnpack"] = "auto"
     plan: PlanSettings = PlanSettings()
 
@@ -122,6 +144,16 @@ class ZoneSettings(Frozen):
     polygon: Polygon
 
 
+#: From the arrival of a frame's last packet to the end of its analysis, where the file does not
+#: say: what passes a checkpoint is gone, a view over the roofs can wait.
+LATENCY_SLO_MS = {
+    Layer.CHECKPOINT: 250.0,
+    Layer.UAV: 300.0,
+    Layer.PORTRAIT: 500.0,
+    Layer.PANORAMIC: 1000.0,
+}
+
+
 class CameraSettings(Frozen):
     """One camera: where it is, what it sees and how it is read."""
 
@@ -134,8 +166,12 @@ class CameraSettings(Frozen):
     ring: Ring
     layer: Layer
     target_fps: Annotated[float, Field(gt=0, le=60)] = 5.0
+    latency_slo_ms: Annotated[float, Field(ge=10, le=60_000)] | None = None  # None: by layer
     transport: Transport = Transport.TCP
-    decode: Literal["always"] = "always"
+    decode: DecodeMode | None = None  # None: by layer, then ring; see policy/decoding.py
+    quiet_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
+    buffer_s: Annotated[float, Field(ge=1, le=600)] = 30.0
+    buffer_mb: Annotated[float, Field(ge=0.01, le=1000)] = 16.0
     loop: bool = False  # files only: begin again at the end
     realtime: bool = True  # files only: play at the file's own pace
     connect_timeout_s: Annotated[float, Field(ge=0.5, le=60)] = 5.0
@@ -150,9 +186,25 @@ class CameraSettings(Frozen):
         """The URL that is decoded for detection."""
         return self.detect_url or self.url
 
+    @property
+    def slo_s(self) -> float:
+        """How soon a frame should be analysed, in seconds."""
+        return (self.latency_slo_ms or LATENCY_SLO_MS[self.layer]) / 1000
+
     def zone_polygons(self) -> tuple[tuple[str, tuple[Point, ...]], ...]:
         """Return (zone id, polygon) pairs."""
         return tuple((zone.id, zone.polygon) for zone in self.zones)
+
+
+#: Metrics tell every camera's name and state without asking who wants to know: loopback only.
+LoopbackAddress = Annotated[
+    str,
+    StringConstraints(
+        pattern=r"^(127(\.\d{1,3}){3}|localhost|\[::1\]):"
+        r"([1-9]\d{0,3}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d{2}|655[0-2]\d|6553[0-5])$"
+    ),
+    Field(description="a loopback address and a port, such as 127.0.0.1:9464"),
+]
 
 
 class ServiceSettings(Frozen):
@@ -161,6 +213,8 @@ class ServiceSettings(Frozen):
     status_socket: Path | None = None  # None: /run/edge-agent/status.sock, else in state_dir
     log_format: Literal["text", "json"] = "text"
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+    metrics: LoopbackAddress | None = None  # None: no endpoint
+    shed_load: bool = True
 
 
 class AgentSettings(Frozen):

@@ -80,6 +80,7 @@ class DropReason(StrEnum):
 
     REPLACED = "replaced"  # a newer frame of the camera came before this one was analysed
     STALE = "stale"  # the frame waited longer than the staleness budget
+    SHED = "shed"  # left out on purpose while the box is full
     INFERENCE_FAILED = "inference_failed"  # the session raised on the frame's batch
     DECODE_FAILED = "decode_failed"  # a packet that the decoder refused
     STOPPED = "stopped"  # still waiting when the agent stopped
@@ -97,8 +98,10 @@ class EventKind(StrEnum):
     CAMERA_ENDED = "camera_ended"
     CLOCK_CHANGE = "clock_change"
     PICTURE_CHANGE = "picture_change"
+    CAMERA_FAULT = "camera_fault"
     BIRTH = "birth"
     STOP = "stop"
+    LOAD_CHANGE = "load_change"
     STREAM_START = "stream_start"
     LOST_BEFORE_COMMIT = "lost_before_commit"
     GAP = "gap"
@@ -132,13 +135,18 @@ class FrameRef:
 
     camera_id: str
     connection: int  # 1, 2, … : which RTSP connection (or loop of a file) of this camera
-    index: int  # 0, 1, … : analysed frames within the connection
+    index: int  # 0, 1, … : frames that the grid chose within the connection
     pts_ns: int
     mono_ns: int
     wall_ns: int
     clock_source: ClockSource
     time_trusted: bool
     wh: Wh
+    #: From here on every picture was decoded; between a frame before it and this one the
+    #: camera slept, and nothing was seen of what moved.
+    awake_pts_ns: int = 0
+    #: Held back until a wake-up asked for it: outside of what is promised about latency.
+    late: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)

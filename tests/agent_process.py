@@ -134,7 +134,14 @@ class Verifier:
                 [*command, "--client-id", "verify", "--from-start", "--json"],
                 stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=log,
             )  # fmt: skip
-        wait_until(lambda: "connected" in self._log.read_text(), "verify is connected", 30)
+        self.wait_for_connection(1)
+
+    def wait_for_connection(self, number: int) -> None:
+        """Wait until verify has connected so many times; between two it waits up to 16 s."""
+        wait_until(
+            lambda: self._log.read_text().count(": connected") >= number,
+            f"verify has connected {number} times", 60,
+        )  # fmt: skip
 
     def finish(self) -> dict[str, Any]:
         """Press Ctrl-C and return the report; fails where verify does."""
@@ -174,6 +181,10 @@ state_dir = "{folder / "state"}"
 url = "mqtt://127.0.0.1:{broker_port}"
 [model]
 manifest = "{manifest}"
+[model.plan]
+lanes = 2
+threads = 1
+batch = 1
 [tracking]
 update_s = 0.5
 [service]

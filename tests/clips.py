@@ -28,6 +28,7 @@ class Recipe:
     frames: int = 100
     gop: int = 25
     bframes: int = 0
+    open_gop: bool = False
     colorspace: str | None = None  # "bt709" or "smpte170m", tagged in the stream
     suffix: str = ".mp4"
 
@@ -68,8 +69,11 @@ def _options(recipe: Recipe) -> dict[str, str]:
         options |= {"preset": "ultrafast", "crf": "24"}
     if recipe.codec == "libx265":
         options["x265-params"] = (
-            f"log-level=none:pools=none:frame-threads=1:keyint={recipe.gop}:bframes={recipe.bframes}"
+            f"log-level=none:pools=none:frame-threads=1:keyint={recipe.gop}:min-keyint={recipe.gop}"
+            f":scenecut=0:bframes={recipe.bframes}:open-gop={int(recipe.open_gop)}"
         )
+    elif recipe.codec == "libx264":
+        options["x264-params"] = f"scenecut=0:open-gop={int(recipe.open_gop)}"
     if recipe.colorspace:
         options |= {"colorspace": recipe.colorspace}
     return options

@@ -13,6 +13,7 @@ from edge_agent.ports import Source
 from edge_agent.settings import CameraSettings
 from edge_agent.source import open_source
 from edge_agent.types import CameraChange, CameraState, DropReason, EventKind, Frame, FrameRef
+from edge_agent.wakeup import WakeWatch
 
 
 def wait_for(condition: Callable[[], bool], what: str, limit_s: float = 20.0) -> None:
@@ -38,12 +39,24 @@ class Recorder:
         self.changes: list[CameraChange] = []
         self.counts: Counter[str] = Counter()
         self.drops: Counter[DropReason] = Counter()
+        self.moving: Callable[[FrameRef], int] = lambda ref: 0  # what the analysis finds
+        self.tell: Callable[[FrameRef, int], None] = lambda ref, moving: None
         self._keep_frames = keep_frames
         self._lock = threading.Lock()
 
     def offer(self, frame: Frame) -> None:
         self.refs.append(frame.ref)
         self.frames = [*self.frames, frame][-self._keep_frames :]
+        self.tell(frame.ref, self.moving(frame.ref))
+
+    def room(self) -> int:
+        return 1
+
+    def catch_up(self, frame: Frame) -> None:
+        self.offer(frame)
+
+    def waiting(self) -> int:
+        return 0
 
     def camera_changed(self, change: CameraChange) -> None:
         self.changes.append(change)
@@ -76,7 +89,10 @@ class Recorder:
 
 @contextmanager
 def reading(
-    settings: CameraSettings, recorder: Recorder, clock: Clock | None = None
+    settings: CameraSettings,
+    recorder: Recorder,
+    clock: Clock | None = None,
+    watch: WakeWatch | None = None,
 ) -> Iterator[Source]:
     """Run the reader of `settings`; at the block's end it must stop."""
     source = open_source(
@@ -86,7 +102,9 @@ def reading(
         meter=recorder,
         clock=clock or SystemClock(),
         rng=random.Random(7),
+        watch=watch,
     )
+    recorder.tell = source.frame_analysed
     source.start()
     try:
         yield source

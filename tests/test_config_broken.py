@@ -14,8 +14,9 @@ __all__ = ["site_folder"]
 
 NAME = "1 to 63 letters, digits, dots, underscores or hyphens, beginning with a letter or digit"
 CAMERA_KEYS = (
-    "id, url, detect_url, username, password_file, ring, layer, target_fps, transport, decode, "
-    "loop, realtime, connect_timeout_s, stall_timeout_s, persons, vehicles, zones, ignore"
+    "id, url, detect_url, username, password_file, ring, layer, target_fps, latency_slo_ms, "
+    "transport, decode, quiet_s, buffer_s, buffer_mb, loop, realtime, connect_timeout_s, "
+    "stall_timeout_s, persons, vehicles, zones, ignore"
 )
 TOP_KEYS = "site, agent_id, state_dir, broker, outbox, model, tracking, service, camera"
 NO_LOGIN = (
@@ -241,8 +242,14 @@ KEYS: list[tuple[str, str, str]] = [
     ),
     (
         "unknown decode",
-        CAMERA + 'decode = "on_demand"\n',
-        f'site.toml:9: {GATE}, key decode: "on_demand" is not allowed; allowed: only always',
+        CAMERA + 'decode = "sometimes"\n',
+        f'site.toml:9: {GATE}, key decode: "sometimes" is not allowed; '
+        "allowed: one of always, keyframes, on_demand",
+    ),
+    (
+        "quiet_s without a sleep",
+        CAMERA + 'decode = "always"\nquiet_s = 5\n',
+        f'site.toml:10: {GATE}, key quiet_s: has no effect with decode = "always"',
     ),
     (
         "unknown provider",

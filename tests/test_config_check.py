@@ -103,12 +103,15 @@ def test_a_good_file_tells_what_would_run(site_folder: Path) -> None:
         f"model    toy@{digest}, scores from 0.3, provider auto",
         "classes  person, vehicle/bicycle, vehicle/car, vehicle/motorcycle, vehicle/bus, "
         "vehicle/truck",
-        "plan     2 × 1 × 1 (lanes × threads × batch), window 5 ms, staleness 1000 ms",
+        "plan     ? × ? × ? (lanes × threads × batch); the first start measures it, at most 20 s",
+        "         latency budget 200 ms, window 5 ms, staleness 1000 ms",
         "cameras  2, together 5.5 pictures a second to analyse",
         "",
-        "camera      ring   layer      fps  transport  zones            picture from",
-        "gate-north  urban  portrait   5    tcp        door +1 ignored  rtsp://10.0.0.7/102",
-        "yard        rural  panoramic  0.5  udp        -                rtsp://10.0.0.8/1",
+        "camera      ring   layer      fps  transport  decode     zones            picture from",
+        "gate-north  urban  portrait   5    tcp        always     door +1 ignored  "
+        "rtsp://10.0.0.7/102",
+        "yard        rural  panoramic  0.5  udp        on_demand  -                "
+        "rtsp://10.0.0.8/1",
         "",
         "note: broker: the password crosses the network unencrypted (mqtt://); "
         "use mqtts:// where the broker offers it",
@@ -123,11 +126,14 @@ def test_the_same_for_machines(site_folder: Path) -> None:
     assert (status, err, report["ok"]) == (0, "", True)
     assert report["broker"]["has_password"] is True
     assert report["plan"] == {
-        "lanes": 2,
-        "threads": 1,
-        "batch": 1,
+        "lanes": None,
+        "threads": None,
+        "batch": None,
+        "latency_budget_ms": 200.0,
         "window_ms": 5.0,
         "staleness_ms": 1000.0,
+        "origin": "not measured yet",
+        "why": None,
     }
     assert [camera["picture"] for camera in report["cameras"]] == [
         "rtsp://10.0.0.7/102",
@@ -166,14 +172,25 @@ def test_problems_for_machines(site_folder: Path) -> None:
     assert report["problems"][1]["value"] is None
 
 
-def test_no_model_and_a_broken_model_end_with_status_2(site_folder: Path) -> None:
+def test_without_a_manifest_the_agent_s_own_detector_runs(
+    site_folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     write_site(site_folder, MINIMAL)
+    monkeypatch.setattr("edge_agent.config.places._MODEL_FOLDERS", (site_folder / "box",))
     status, out, err = check()
     assert (status, out) == (2, "")
-    assert err == (
-        "site.toml: key model.manifest: missing; allowed: the path of a model's manifest\n"
-        "1 problem; nothing would start\n"
-    )
+    assert err.startswith(f"{site_folder}/box/ring_nano.toml: no such file")
+    (site_folder / "box").mkdir()
+    write_model(site_folder / "box")
+    (site_folder / "box/detector.toml").rename(site_folder / "box/ring_nano.toml")
+    status, out, _ = check()
+    assert status == 0
+    assert "model    toy@" in out
+    assert " (comes with the agent), scores from 0.3" in out
+    assert json.loads(check("--json")[1])["model"]["boxed"] is True
+
+
+def test_a_broken_model_ends_with_status_2(site_folder: Path) -> None:
     write_site(site_folder, MINIMAL + MODEL)
     write_model(site_folder)
     (site_folder / "toy.onnx").unlink()
@@ -208,6 +225,21 @@ def test_what_the_service_s_user_cannot_read(
     state = [line for line in out.splitlines() if line.startswith("note: state_dir")]
     assert f"add ReadWritePaths={site_folder}/state under [Service]" in state[0]
     assert f"run: install -d -o edge-agent -m 0750 {site_folder}/state" in state[1]
+
+
+def test_decode_modes_that_lose_what_the_camera_is_there_for(site_folder: Path) -> None:
+    site = write_full(site_folder)
+    yard = 'layer = "panoramic"'
+    site.write_text(FULL.replace(yard, yard + '\ndecode = "keyframes"').replace(
+        'layer = "portrait"', 'layer = "portrait"\ndecode = "on_demand"'
+    ))  # fmt: skip
+    found = check_notes.notes(load(site, {}), site, site_folder / "toy.onnx")
+    assert [note for note in found if "decode" in note] == [
+        "camera gate-north: decode on_demand at a camera that is decoded always by its ring urban: "
+        "what it misses asleep is in its miss rate",
+        "camera yard: decode keyframes analyses one picture in some seconds: "
+        "what moves is not tracked",
+    ]
 
 
 def test_secrets_that_lie_open_and_logins_that_are_half(

@@ -5,7 +5,14 @@ from pathlib import Path
 
 import pytest
 
-from edge_agent.config import load, places, state_dir, status_socket
+from edge_agent.config import (
+    boxed_model,
+    load,
+    model_manifest,
+    places,
+    state_dir,
+    status_socket,
+)
 from edge_agent.config.places import Surroundings
 from edge_agent.settings import AgentSettings
 from tests.config_support import MINIMAL, site_folder, write_site
@@ -116,3 +123,24 @@ def test_the_process_s_own_environment_counts(
     monkeypatch.setenv("RUNTIME_DIRECTORY", "/run/one")
     assert state_dir(settings) == Path("/var/lib/one")
     assert status_socket(settings) == Path("/run/one/status.sock")
+
+
+def test_the_boxed_detector_is_the_wheel_s_else_the_checkout_s(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    wheel, checkout = tmp_path / "wheel", tmp_path / "checkout"
+    monkeypatch.setattr(places, "_MODEL_FOLDERS", (wheel, checkout))
+    assert boxed_model() == wheel / "ring_nano.toml"  # the place that a message names
+    for folder in (checkout, wheel):
+        folder.mkdir()
+        (folder / "ring_nano.toml").touch()
+        assert boxed_model() == folder / "ring_nano.toml"
+
+
+def test_another_detector_goes_before_the_boxed_one(
+    settings: AgentSettings, site_folder: Path
+) -> None:
+    assert model_manifest(settings) == boxed_model()
+    (site_folder / "mine.toml").touch()
+    named = load(write_site(site_folder, f'{MINIMAL}[model]\nmanifest = "mine.toml"\n'), {})
+    assert model_manifest(named) == site_folder / "mine.toml"

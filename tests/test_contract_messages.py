@@ -28,9 +28,26 @@ ENVELOPE = Envelope("e-1", "town-gate", "riverside", "boot-1", "stream-1", 7)
 AGENT_DATA = {
     EventKind.BIRTH: {"version": "0.1.0"},
     EventKind.STOP: {},
+    EventKind.LOAD_CHANGE: {
+        "level": 1,
+        "levels": 9,
+        "step": "updates",
+        "reason": "the lanes are busy 98% of the time",
+        "heat": "none",
+        "thinned_cameras": [],
+    },
     EventKind.STREAM_START: {"reason": "corrupt", "set_aside": "outbox.corrupt.db"},
     EventKind.LOST_BEFORE_COMMIT: {"count": 3, "by_kind": {"update": 3}},
     EventKind.GAP: {"ranges": [{"first_seq": 1, "last_seq": 9, "reason": "bounds"}], "count": 9},
+}
+CAMERA_DATA = {
+    EventKind.CAMERA_FAULT: {
+        "word": "dark",
+        "text": "the picture is dark",
+        "standing": True,
+        "state": "live",
+        "reason": "the picture is dark",
+    }
 }
 
 
@@ -40,7 +57,8 @@ def example(kind: EventKind) -> Event:
         return Event(kind, Severity.NOTICE, WALL_NS, True, data=AGENT_DATA[kind])
     if kind in (EventKind.START, EventKind.UPDATE, EventKind.END):
         return event(kind, 1, 2)
-    return replace(event(kind), tracks=(), frame_wh=None, data={"reason": "no frame for 10.0 s"})
+    data = CAMERA_DATA.get(kind, {"reason": "no frame for 10.0 s"})
+    return replace(event(kind), tracks=(), frame_wh=None, data=data)
 
 
 @pytest.mark.parametrize("kind", list(EventKind))

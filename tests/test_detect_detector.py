@@ -2,6 +2,7 @@
 
 import logging
 import threading
+import time
 from pathlib import Path
 
 import numpy as np
@@ -10,8 +11,9 @@ import pytest
 from edge_agent.detect import ArrayPicture, OnnxDetector, open_detector
 from edge_agent.detect.candidates import Candidates
 from edge_agent.errors import ModelError
+from edge_agent.health.meters import Meters
 from edge_agent.ports import Detector
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from edge_agent.types import Detections, FloatArray
 from tests.detect_support import frame_of
 from tests.toy_model import paint, write_toy_yolox
@@ -34,7 +36,7 @@ def open_toy(
         old = next((o for o in text.splitlines() if o.startswith(f"{key} = ")), None)
         text = text.replace(old, line) if old else f"{text}{line}\n"
     manifest.write_text(text)
-    return open_detector(manifest, plan=PlanSettings(batch=places, lanes=lanes))
+    return open_detector(manifest, plan=Plan(batch=places, lanes=lanes))
 
 
 def told(detector: OnnxDetector, found: Detections) -> list[tuple[str, list[int]]]:
@@ -228,3 +230,42 @@ def test_an_array_picture_scales_by_area_in_either_order() -> None:
     assert picture.to_bgr()[0, 0].tolist() == [10, 20, 30]
     with pytest.raises(ValueError, match=r"\(4, 8\) uint8"):
         ArrayPicture(bgr[..., 0])
+
+
+class StageMeter(Meters):
+    """Knows which stages were spent on, in order."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.stages: list[tuple[str, int]] = []
+
+    def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
+        self.stages.append((stage, cpu_ns))
+
+
+@pytest.mark.parametrize("threads", [1, 2])
+def test_each_stage_tells_its_cpu_time(threads: int, tmp_path: Path) -> None:
+    meter = StageMeter()
+    manifest = write_toy_yolox(tmp_path, input_wh=(640, 384))
+    detector = open_detector(manifest, plan=Plan(threads=threads), meter=meter)
+    assert meter.stages == []  # loading is no stage
+    frame = frame_of(paint((640, 360), *STREET))
+    before_ns = time.process_time_ns()
+    for _ in range(20):
+        detector.detect([frame], 0)
+    used_ns = time.process_time_ns() - before_ns
+    names = [stage for stage, _ in meter.stages]
+    assert names == ["preprocess", "infer", "postprocess"] * 20
+    assert all(cpu_ns >= 0 for _, cpu_ns in meter.stages)
+    told_ns = sum(cpu_ns for _, cpu_ns in meter.stages)
+    # Nothing else runs here: with the session's own threads, the stages are the process.
+    assert 0.7 * used_ns < told_ns < 1.3 * used_ns
+
+
+def test_the_helpers_of_a_session_are_counted_once(tmp_path: Path) -> None:
+    detector = open_detector(write_toy_yolox(tmp_path), plan=Plan(threads=2))
+    detector._session.helpers_cpu_ns()
+    assert detector._session.helpers_cpu_ns() < 1_000_000  # nothing ran in between
+    alone = open_detector(write_toy_yolox(tmp_path), plan=Plan(threads=1))
+    alone.detect([frame_of(paint((64, 64)))], 0)
+    assert alone._session.helpers_cpu_ns() == 0

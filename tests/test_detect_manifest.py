@@ -14,7 +14,7 @@ from edge_agent.detect.labels import COCO_LABELS
 from edge_agent.detect.manifest import Manifest
 from edge_agent.detect.session import choose_provider
 from edge_agent.errors import ModelError
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from tests.detect_support import NANO
 from tests.toy_model import write_toy_yolox
 
@@ -305,14 +305,14 @@ BAD_MODELS = [
 @pytest.mark.parametrize(("make", "message"), BAD_MODELS)
 def test_a_model_that_does_not_fit_is_refused_at_load(make, message: str, tmp_path: Path) -> None:
     with pytest.raises(ModelError) as error:
-        open_detector(make(tmp_path), plan=PlanSettings(batch=3))
+        open_detector(make(tmp_path), plan=Plan(batch=3))
     assert re.fullmatch(message, str(error.value)), str(error.value)
 
 
 def test_a_provider_that_is_not_installed_is_refused(tmp_path: Path) -> None:
     manifest = write_toy_yolox(tmp_path)
     with pytest.raises(ModelError) as error:
-        open_detector(manifest, plan=PlanSettings(), provider="tensorrt")
+        open_detector(manifest, plan=Plan(), provider="tensorrt")
     assert 'model.provider "tensorrt": the installed ONNX Runtime has only ' in str(error.value)
     assert "cpu" in str(error.value)
 

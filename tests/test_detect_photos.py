@@ -11,7 +11,7 @@ import pytest
 
 from edge_agent.detect import OnnxDetector, load_manifest, open_detector
 from edge_agent.detect.labels import COCO_LABELS, DEFAULT_CLASS_MAP
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from edge_agent.types import Detections
 from tests import reference_yolox
 from tests.detect_support import SHARED, frame_of, nano_manifest, needs_shared, photo
@@ -32,7 +32,7 @@ def detectors(tmp_path_factory: pytest.TempPathFactory) -> dict[str, OnnxDetecto
             nano_manifest(
                 folder, file, hashlib.sha256((SHARED / "models" / file).read_bytes()).hexdigest()
             ),
-            plan=PlanSettings(lanes=1, batch=3),
+            plan=Plan(lanes=1, batch=3),
             provider="cpu",
         )
         for file in (FIXED, DYNAMIC)

@@ -169,6 +169,8 @@ def test_a_broker_away_for_20_s_loses_nothing(
     assert status["outbox"]["last_seq"] > before + 5
     broker.start()
     wait_until(lambda: agent.status()["outbox"]["depth"] < 5, "the outbox drains", 60)
+    verifier.wait_for_connection(2)
+    wait_for(listener, "start", listener.kinds().count("start") + 2)  # verify has the queued ones
     demand_everything(listener, verifier, agent.status())
 
 

@@ -54,6 +54,27 @@ def test_counts_and_drops_are_kept_by_camera() -> None:
     assert meters.drops("b") == {}
 
 
+def test_frames_within_a_cameras_slo_are_counted_exactly() -> None:
+    meters = Meters({"a": 0.25})
+    for seconds in (0.1, 0.25, 0.2501, 3.0):
+        meters.observe("latency", seconds, camera_id="a")
+        meters.observe("latency", seconds, camera_id="b")  # has none
+        meters.observe("step", seconds, camera_id="a")
+    assert meters.within_slo("a") == (2, 4)
+    assert meters.within_slo("b") == (0, 0)
+
+
+def test_the_sum_of_a_distribution_is_exact() -> None:
+    meters = Meters()
+    meters.observe("inference", 0.010)
+    meters.observe("latency", 0.5, camera_id="a")
+    meters.observe("latency", 0.25, camera_id="b")
+    assert meters.total_s("inference") == 0.010
+    assert meters.total_s("latency") == 0.75
+    assert meters.total_s("latency", "b") == 0.25
+    assert meters.total_s("nothing") == 0
+
+
 def test_rates_look_at_the_last_seconds_only() -> None:
     rates = Rates(span_s=10)
     assert rates.per_second("a") == 0.0

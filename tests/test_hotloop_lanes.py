@@ -11,7 +11,7 @@ from edge_agent.errors import ModelError
 from edge_agent.health.meters import Meters
 from edge_agent.hotloop.lanes import Lanes
 from edge_agent.hotloop.slots import SlotBoard
-from edge_agent.settings import CameraSettings, PlanSettings
+from edge_agent.settings import CameraSettings, Plan
 from edge_agent.types import DetectionBatch, Detections, Frame, ObjectClass
 from tests.frames import blank_frame
 from tests.waiting import wait_until
@@ -49,7 +49,7 @@ class Loop:
             CameraSettings(id=f"c{i}", url="rtsp://h/1", ring="urban", layer="portrait")
             for i in range(count)
         ]
-        self.board = SlotBoard(settings, plan=PlanSettings(), clock=clock, meter=self.meters)
+        self.board = SlotBoard(settings, plan=Plan(), clock=clock, meter=self.meters)
         self.detector = ScriptedDetector()
         self.seen: list[tuple[int, int]] = []
         self.lanes = Lanes(

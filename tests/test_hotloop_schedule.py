@@ -7,6 +7,7 @@ real ones. One lane, simulated event by event, so every figure is exact and repe
 import heapq
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 
@@ -14,8 +15,8 @@ from edge_agent.clock import ManualClock
 from edge_agent.health.meters import Meters
 from edge_agent.hotloop.schedule import SlotView, choose
 from edge_agent.hotloop.slots import SlotBoard
-from edge_agent.settings import CameraSettings, PlanSettings
-from edge_agent.types import Ring
+from edge_agent.settings import CameraSettings, Plan
+from edge_agent.types import Frame, Ring
 from tests.frames import blank_frame
 
 MS = 1_000_000
@@ -31,7 +32,7 @@ def cameras(count: int, fps: float = 5.0) -> list[CameraSettings]:
 class Simulation:
     """One lane over a real board; `offers` are (time_ns, camera) in order of time."""
 
-    def __init__(self, count: int, plan: PlanSettings, session_ns: Callable[[int], int]) -> None:
+    def __init__(self, count: int, plan: Plan, session_ns: Callable[[int], int]) -> None:
         self.clock = ManualClock()
         self.meters = Meters()
         self.board = SlotBoard(cameras(count), plan=plan, clock=self.clock, meter=self.meters)
@@ -83,14 +84,14 @@ def paced(camera: int, fps: float, first_ns: int = 0) -> Iterator[tuple[int, int
 
 def test_full_slots_fill_the_batch() -> None:
     """Plan batch 8, one lane, slots always full, 10 ms + 1 ms an image: mean batch >= 4."""
-    sim = Simulation(8, PlanSettings(lanes=1, batch=8), lambda n: (10 + n) * MS)
+    sim = Simulation(8, Plan(lanes=1, batch=8), lambda n: (10 + n) * MS)
     sim.run(heapq.merge(*[paced(i, 1000.0) for i in range(8)]), until_ns=5_000 * MS)
     assert sim.mean_batch >= 4
 
 
 def test_staggered_cameras_are_not_held_back_for_a_batch() -> None:
     """Eight cameras at 5 fps staggered by 25 ms with 6 ms an image: mean batch <= 1.5."""
-    sim = Simulation(8, PlanSettings(lanes=1, batch=8), lambda n: 6 * n * MS)
+    sim = Simulation(8, Plan(lanes=1, batch=8), lambda n: 6 * n * MS)
     sim.run(heapq.merge(*[paced(i, 5.0, i * 25 * MS) for i in range(8)]), until_ns=10_000 * MS)
     assert sim.mean_batch <= 1.5
     assert sum(sim.served.values()) == pytest.approx(8 * 5 * 10, abs=8)
@@ -100,7 +101,7 @@ def test_staggered_cameras_are_not_held_back_for_a_batch() -> None:
 @pytest.mark.parametrize("batch", [1, 4])
 def test_overload_is_shared_fairly_and_a_dead_camera_costs_nothing(batch: int) -> None:
     """Nine cameras, one dead: eight ask 5 fps (one offers 30) of 20 a second: 2.5 ± 10 % each."""
-    sim = Simulation(9, PlanSettings(lanes=1, batch=batch), lambda n: 50 * n * MS)
+    sim = Simulation(9, Plan(lanes=1, batch=batch), lambda n: 50 * n * MS)
     offers = [paced(i, 5.0, i * 13 * MS) for i in range(7)] + [paced(7, 30.0)]
     sim.run(heapq.merge(*offers), until_ns=60_000 * MS)
     for camera in range(8):
@@ -109,7 +110,7 @@ def test_overload_is_shared_fairly_and_a_dead_camera_costs_nothing(batch: int) -
 
 
 def test_every_frame_is_analysed_or_counted() -> None:
-    sim = Simulation(4, PlanSettings(lanes=1, batch=2), lambda n: 40 * n * MS)
+    sim = Simulation(4, Plan(lanes=1, batch=2), lambda n: 40 * n * MS)
     offered = [0]
 
     def counted() -> Iterator[tuple[int, int]]:
@@ -126,7 +127,7 @@ def test_every_frame_is_analysed_or_counted() -> None:
 
 def test_a_stale_frame_is_dropped_and_counted() -> None:
     clock, meters = ManualClock(), Meters()
-    plan = PlanSettings(staleness_ms=500)
+    plan = Plan(staleness_ms=500)
     board = SlotBoard(cameras(1), plan=plan, clock=clock, meter=meters)
     board.offer(0, blank_frame("c0"))
     clock.advance(0.6)
@@ -135,7 +136,7 @@ def test_a_stale_frame_is_dropped_and_counted() -> None:
 
 
 def test_one_frame_of_a_camera_is_in_flight() -> None:
-    board = SlotBoard(cameras(1), plan=PlanSettings(), clock=ManualClock(), meter=Meters())
+    board = SlotBoard(cameras(1), plan=Plan(), clock=ManualClock(), meter=Meters())
     board.offer(0, blank_frame("c0"))
     assert [n for n, _ in board.take()[0]] == [0]
     board.offer(0, blank_frame("c0"))
@@ -162,7 +163,7 @@ def test_one_frame_of_a_camera_is_in_flight() -> None:
     ],
 )  # fmt: skip
 def test_choice(views: list[SlotView], batch: int, expected: tuple[int, ...]) -> None:
-    assert choose(views, PlanSettings(batch=batch), now_ns=0).slots == expected
+    assert choose(views, Plan(batch=batch), now_ns=0).slots == expected
 
 
 def test_a_camera_that_may_come_is_waited_for_within_the_window() -> None:
@@ -170,6 +171,99 @@ def test_a_camera_that_may_come_is_waited_for_within_the_window() -> None:
         SlotView(200 * MS, Ring.URBAN, 0, 0, None),
         SlotView(200 * MS, Ring.URBAN, None, -100 * MS, None),
     ]
-    plan = PlanSettings(batch=2, window_ms=5)
+    plan = Plan(batch=2, window_ms=5)
     assert choose(views, plan, now_ns=2 * MS).wait_ns == 3 * MS
     assert choose(views, plan, now_ns=5 * MS).slots == (0,)
+
+
+def late(k: int) -> Frame:
+    frame = blank_frame("c0", k)
+    return replace(frame, ref=replace(frame.ref, late=True))
+
+
+def served(board: SlotBoard, clock: ManualClock) -> list[int]:
+    """Take frame after frame, 100 ms each, until nothing is left; return their places."""
+    places = []
+    while batch := board.take()[0]:
+        places += [frame.ref.pts_ns for _, frame in batch]
+        clock.advance(0.1)
+        board.release([number for number, _ in batch])
+    return places
+
+
+def test_late_frames_are_served_in_order_before_the_live_one_and_never_dropped() -> None:
+    clock, meters = ManualClock(), Meters()
+    board = SlotBoard(cameras(1), plan=Plan(staleness_ms=500), clock=clock, meter=meters)
+    slot = board.slot(0)
+    assert slot.room() == 4
+    for k in range(4):
+        slot.catch_up(late(k))
+    assert (slot.room(), slot.waiting()) == (0, 4)
+    clock.advance(5.0)  # long past every staleness
+    slot.offer(blank_frame("c0", 9))
+    slot.offer(blank_frame("c0", 10))
+    assert served(board, clock) == [0, 1, 2, 3, 10]
+    assert (slot.room(), slot.waiting()) == (4, 0)
+    assert meters.drops("c0") == {"replaced": 1}
+
+
+def test_a_late_frame_in_flight_still_waits_to_be_analysed() -> None:
+    board = SlotBoard(cameras(1), plan=Plan(), clock=ManualClock(), meter=Meters())
+    board.catch_up(0, late(0))
+    board.take()
+    assert (board.room(0), board.waiting(0)) == (4, 1)
+    board.release([0])
+    assert board.waiting(0) == 0
+
+
+def test_a_live_frame_behind_late_ones_may_go_stale() -> None:
+    clock, meters = ManualClock(), Meters()
+    board = SlotBoard(cameras(1), plan=Plan(staleness_ms=150), clock=clock, meter=meters)
+    board.catch_up(0, late(0))
+    board.catch_up(0, late(1))
+    board.offer(0, blank_frame("c0", 2))
+    assert served(board, clock) == [0, 1]
+    assert meters.drops("c0") == {"stale": 1}
+    assert board.take() == ([], None)
+
+
+def test_waiting_late_frames_are_no_stuck_loop_while_they_are_served() -> None:
+    """What counts as waiting is the queue's head, since its turn began."""
+    clock = ManualClock()
+    board = SlotBoard(cameras(1), plan=Plan(), clock=clock, meter=Meters())
+    for k in range(4):
+        board.catch_up(0, late(k))
+    for _ in range(3):
+        clock.advance(10.0)
+        board.release([number for number, _ in board.take()[0]])
+        assert board.oldest_waiting_ns() == 0
+
+
+def test_a_camera_that_catches_up_takes_at_most_its_share_and_does_not_starve() -> None:
+    """Three cameras that always offer and one that catches up, of 12 images a second: 3 each."""
+    sim = Simulation(4, Plan(lanes=1), lambda n: 83 * MS)
+
+    def offers() -> Iterator[tuple[int, int]]:
+        for at_ns, camera in heapq.merge(*[paced(i, 30.0, i * 13 * MS) for i in range(4)]):
+            while camera == 3 and sim.board.room(3):
+                sim.board.catch_up(3, late(at_ns))
+            if camera != 3:
+                yield at_ns, camera
+
+    sim.run(offers(), until_ns=20_000 * MS)
+    for camera in range(3):
+        assert sim.served[camera] / 20 >= 2.9, f"camera {camera}"
+    assert 2.0 < sim.served[3] / 20 <= 3.0
+
+
+def test_a_stop_counts_late_frames_and_takes_no_more() -> None:
+    meters = Meters()
+    board = SlotBoard(cameras(1), plan=Plan(), clock=ManualClock(), meter=meters)
+    for k in range(4):
+        board.catch_up(0, late(k))
+    board.offer(0, blank_frame("c0", 9))
+    board.stop()
+    assert meters.drops("c0") == {"stopped": 5}
+    assert board.room(0) == 4  # a reader that waits for room goes on
+    board.catch_up(0, late(9))
+    assert meters.drops("c0") == {"stopped": 6}

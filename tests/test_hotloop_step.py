@@ -1,5 +1,7 @@
 """One camera between detections and events: order around losses, stops and held tracks."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -13,6 +15,7 @@ from edge_agent.types import (
     Detections,
     Event,
     EventKind,
+    FrameRef,
     ObjectClass,
     Severity,
 )
@@ -28,19 +31,29 @@ class Yard:
 
     def __init__(self) -> None:
         self.events: list[Event] = []
+        self.heard: list[tuple[FrameRef, int]] = []
+        self.meters = Meters({})
         self.clock = ManualClock()
         self.frame = 0
         self.pipeline = CameraPipeline(
             CameraSettings(id="yard", url="rtsp://h/1", ring="rural", layer="checkpoint"),
             tracking=TrackingSettings(stationary_after_s=2.0, stationary_hold_s=60.0),
             classes=CLASSES, score_threshold=0.5, model_id="m", events=self, clock=self.clock,
-            meter=Meters(),
+            meter=self.meters, analysed=lambda ref, moving: self.heard.append((ref, moving)),
         )  # fmt: skip
 
     def put(self, event: Event) -> None:
         self.events.append(event)
 
-    def look(self, frames: int, *, person: bool = False, connection: int = 1) -> None:
+    def look(
+        self,
+        frames: int,
+        *,
+        person: bool = False,
+        connection: int = 1,
+        awake_s: float = 0.0,
+        late: bool = False,
+    ) -> None:
         for _ in range(frames):
             boxes, class_ids = [(300, 200, 400, 260)], [CAR]
             if person:
@@ -48,6 +61,7 @@ class Yard:
                 boxes.append((left, 100, left + 30, 180))
                 class_ids.append(PERSON)
             ref = frame_ref("yard", self.clock.mono_ns(), index=self.frame, connection=connection)
+            ref = replace(ref, awake_pts_ns=round(awake_s * 1e9), late=late)
             self.pipeline.step_frame(
                 Detections(
                     ref,
@@ -122,3 +136,60 @@ def test_a_file_that_ends_ends_its_tracks(yard: Yard) -> None:
 
 def test_groups_are_the_class_names() -> None:
     assert group_of(CLASSES).tolist() == [0, 1, 1]
+
+
+def test_a_parked_car_neither_ends_nor_starts_again_over_nights_of_sleep(yard: Yard) -> None:
+    yard.look(20)
+    yard.events.clear()
+    for _ in range(5):
+        yard.clock.advance(3600)
+        yard.look(20, awake_s=yard.clock.mono_ns() / 1e9, late=True)
+    assert yard.told() == []
+
+
+def test_a_parked_car_survives_a_loss_that_comes_while_the_camera_sleeps(yard: Yard) -> None:
+    yard.look(20)
+    yard.events.clear()
+    yard.clock.advance(3600)
+    yard.change(EventKind.CAMERA_LOST, CameraState.LOST)
+    yard.clock.advance(20)
+    yard.change(EventKind.CAMERA_LIVE, CameraState.LIVE)
+    yard.look(20, connection=2, awake_s=yard.clock.mono_ns() / 1e9)
+    assert yard.told() == [("camera_lost", None), ("camera_live", None)]
+
+
+def test_the_reader_hears_how_many_tracks_move(yard: Yard) -> None:
+    """Confirmed with the third frame; a car counts as parked after 2 s."""
+    yard.look(30, person=True)
+    assert [moving for _, moving in yard.heard[:3]] == [0, 0, 2]
+    assert yard.heard[-1][1] == 1
+    assert [ref.index for ref, _ in yard.heard] == list(range(30))
+
+
+def test_late_frames_are_counted_apart_and_measured_by_nobody(yard: Yard) -> None:
+    yard.look(10)
+    yard.look(5, person=True, late=True)
+    counts = yard.meters.counts("yard")
+    assert (counts["frames_analysed"], counts["frames_caught_up"]) == (15, 5)
+    assert sum(yard.meters.buckets("latency", "yard").values()) == 10
+    starts = [event for event in yard.events if event.kind is EventKind.START]
+    assert [event.mono_ns is None for event in starts] == [False, True]
+    assert starts[1].pts_ns is not None
+
+
+@pytest.mark.parametrize(("standing", "severity"), [(True, "warning"), (False, "notice")])
+def test_a_fault_warns_and_its_end_is_a_notice(yard: Yard, standing: bool, severity: str) -> None:
+    data = {"word": "dark", "text": "the picture is dark", "standing": standing}
+    kind, state = EventKind.CAMERA_FAULT, CameraState.LIVE
+    yard.pipeline.camera_changed(CameraChange("yard", kind, state, "it is dark", 1, 0, data))
+    event = yard.events[-1]
+    assert (event.kind, event.severity.value) == (kind, severity)
+    assert event.data == data | {"state": "live", "reason": "it is dark"}
+
+
+def test_the_stages_are_charged_to_the_camera_and_to_all(yard: Yard) -> None:
+    yard.look(10, person=True)
+    spent = yard.meters.spent_s("yard")
+    assert set(spent) == {"track", "rules"}
+    assert min(spent.values()) > 0
+    assert yard.meters.spent_s(None) == spent

@@ -1,11 +1,13 @@
 """A parked car is told apart from a moving one, keeps its id over an outage, and only then."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from edge_agent.tracking import Tracker
 from edge_agent.types import Tracks
-from tests.mot_support import Row, box, new_tracker, run, seconds
+from tests.mot_support import Row, box, detections, frame_ref, new_tracker, run, seconds
 
 PARKED = (300.0, 200.0, 90.0, 50.0)
 
@@ -153,3 +155,50 @@ def test_an_outage_without_tracks_is_forgotten() -> None:
     assert tracker.lose_moving().tolist() == []
     run(tracker, [(t, [box(*PARKED)]) for t in seconds(20, 21)])
     assert [s.removed_id.tolist() for s in run(tracker, [(23.0, [])])] == [[1]]
+
+
+def after_sleep(
+    tracker: Tracker, at_s: float, rows: list[Row], awake_s: float | None = None
+) -> Tracks:
+    """Step a frame at `at_s`; the camera slept until `awake_s`, or until this frame."""
+    awake_ns = round((at_s if awake_s is None else awake_s) * 1e9)
+    return tracker.step(detections(replace(frame_ref(at_s), awake_pts_ns=awake_ns), rows))
+
+
+def test_a_parked_car_keeps_its_id_over_a_sleep_of_hours() -> None:
+    """Longer than any hold, and it blinks in the first frames after it."""
+    tracker = new_tracker(stationary_hold_s=60.0)
+    park(tracker)
+    wakes = 12 + 3 * 3600.0
+    for k in range(5):
+        tracks = after_sleep(tracker, wakes + k / 5, [], awake_s=wakes)
+        assert tracks.track_id.tolist() == [1]
+    tracks = after_sleep(tracker, wakes + 1, [box(*PARKED)], awake_s=wakes)
+    assert (tracks.track_id.tolist(), tracks.det_row.tolist()) == ([1], [0])
+    assert tracks.stationary.all()
+
+
+def test_a_parked_car_that_is_gone_after_a_sleep_ends_after_the_usual_patience() -> None:
+    tracker = new_tracker(coast_s=2.0)
+    park(tracker)
+    steps = [after_sleep(tracker, 5000 + t, [], awake_s=5000) for t in seconds(0, 21)]
+    gone = next(s.ref.pts_ns for s in steps if not len(s.track_id))
+    assert 5019.8e9 <= gone <= 5020.6e9
+
+
+def test_what_moved_before_a_sleep_is_over_after_it() -> None:
+    tracker = new_tracker()
+    park(tracker)
+    run(
+        tracker,
+        [(t, [box(*PARKED), box(100 + 50 * (t - 12), 60, 40, 40)]) for t in seconds(12, 14)],
+    )
+    tracks = after_sleep(tracker, 100, [box(*PARKED), box(195, 60, 40, 40)])
+    assert tracks.removed_id.tolist() == [2]
+    assert tracks.track_id.tolist() == [1, 3]
+
+
+def test_a_gap_without_a_sleep_counts_as_before() -> None:
+    tracker = new_tracker()
+    park(tracker)
+    assert after_sleep(tracker, 100, [], awake_s=5).track_id.tolist() == []

@@ -26,6 +26,7 @@ class HangingDetector:
     """Finds nothing, and hangs while `gate` is closed."""
 
     model_id = "hanging"
+    provider = "cpu"
     classes = (ObjectClass("person"),)
     score_threshold = 0.5
 

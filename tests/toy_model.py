@@ -7,7 +7,7 @@ score grows with its colour's purity: pure red (BGR 0, 0, 255) gives 0.98, (0, 0
 0.50, contrasts below 60 are not seen. Blobs of one colour must not touch.
 
     manifest = write_toy_yolox(tmp_path)
-    detector = open_detector(manifest, plan=PlanSettings())
+    detector = open_detector(manifest, plan=Plan())
     picture = ArrayPicture(paint((640, 360), ("person", (100, 80, 160, 220))))
 """
 
@@ -70,15 +70,17 @@ def write_toy_yolox(
     merged: bool = False,
     poison: float | None = None,
     half: bool = False,
+    dynamic_int8: bool = False,
 ) -> Path:
     """Write `name`.onnx and `name`.toml into `folder` and return the manifest's path.
 
     Args: `input_wh` multiples of 8; `batch` fixes the batch axis (None: dynamic); `merged`
     makes the export that folds the batch into the anchors; `poison` replaces the scores of
-    found blobs (nan, inf); `half` takes and gives float16.
+    found blobs (nan, inf); `half` takes and gives float16; `dynamic_int8` quantises the input
+    with one scale for the whole batch, as dynamically quantised models do.
     """
     graph = _Graph()
-    _build(graph, input_wh, merged, poison, half)
+    _build(graph, input_wh, merged, poison, half, dynamic_int8)
     w, h = input_wh
     kind = TensorProto.FLOAT16 if half else TensorProto.FLOAT
     model = helper.make_model(
@@ -126,10 +128,15 @@ class _Graph:
 
 
 def _build(
-    g: _Graph, input_wh: tuple[int, int], merged: bool, poison: float | None, half: bool
-) -> None:
+    g: _Graph, input_wh: tuple[int, int], merged: bool, poison: float | None, half: bool,
+    dynamic_int8: bool,
+) -> None:  # fmt: skip
     w, h = input_wh
     images = g.op("Cast", "images", to=TensorProto.FLOAT) if half else "images"
+    if dynamic_int8:
+        small, scale, zero = (f"quantised{i}" for i in range(3))
+        g.op("DynamicQuantizeLinear", images, outputs=[small, scale, zero])
+        images = g.op("DequantizeLinear", small, scale, zero)
     contrast = _contrast(g, images)
     blob = g.op("Cast", g.op("Greater", contrast, _MIN_CONTRAST), to=TensorProto.FLOAT)
     x1, x2, mid_x = _extent(g, blob, input_wh, axis=3)

@@ -10,9 +10,18 @@ from typing import Annotated
 import typer
 
 from edge_agent.commands.check_notes import notes
-from edge_agent.config import Problem, find_problems, load, state_dir, status_socket
+from edge_agent.config import (
+    Problem,
+    find_problems,
+    load,
+    model_manifest,
+    state_dir,
+    status_socket,
+)
 from edge_agent.detect.manifest import Manifest, load_manifest
 from edge_agent.errors import ModelError
+from edge_agent.hotloop.planning import known_plan
+from edge_agent.policy.decoding import decode_mode
 from edge_agent.settings import AgentSettings, CameraSettings
 from edge_agent.types import Json
 
@@ -27,7 +36,7 @@ def command(
         _refuse([problem.text for problem in problems], problems, as_json)
     settings = load(config)
     try:
-        manifest = _find_model(settings, config)
+        manifest = _find_model(settings)
     except ModelError as error:
         _refuse(str(error).splitlines(), [], as_json)
     report = describe(settings, manifest)
@@ -49,16 +58,11 @@ def _refuse(lines: list[str], problems: Sequence[Problem], as_json: bool) -> Non
     raise typer.Exit(2)
 
 
-def _find_model(settings: AgentSettings, config: Path) -> Manifest:
-    if settings.model.manifest is None:
-        raise ModelError(
-            f"{config}: key model.manifest: missing; allowed: the path of a model's manifest"
-        )
-    manifest = load_manifest(settings.model.manifest)
+def _find_model(settings: AgentSettings) -> Manifest:
+    path = model_manifest(settings)
+    manifest = load_manifest(path)
     if not os.access(manifest.file, os.R_OK) or not manifest.file.is_file():
-        raise ModelError(
-            f"{settings.model.manifest}: key file: {manifest.file} is no file that can be read"
-        )
+        raise ModelError(f"{path}: key file: {manifest.file} is no file that can be read")
     return manifest
 
 
@@ -78,13 +82,24 @@ def describe(settings: AgentSettings, manifest: Manifest) -> dict[str, Json]:
         },
         "model": {
             "model_id": manifest.model_id,
+            "boxed": settings.model.manifest is None,
             "classes": [_class_word(c.name, c.subclass) for c in manifest.class_table.classes],
             "score_threshold": manifest.score_threshold,
             "provider": settings.model.provider,
         },
-        "plan": settings.model.plan.model_dump(mode="json"),
+        "plan": _describe_plan(settings),
         "cameras": [_describe_camera(camera) for camera in settings.camera],
     }
+
+
+def _describe_plan(settings: AgentSettings) -> dict[str, Json]:
+    """Return the plan that a start would run; its numbers are None where it would measure."""
+    known = known_plan(settings, state_dir(settings))
+    if known is None:
+        asked = settings.model.plan.model_dump(mode="json")
+        return {**asked, "origin": "not measured yet", "why": None}
+    numbers = known.plan.model_dump(mode="json")
+    return {**numbers, "origin": known.origin, "why": known.why}
 
 
 def _class_word(name: str, subclass: str | None) -> str:
@@ -93,12 +108,15 @@ def _class_word(name: str, subclass: str | None) -> str:
 
 def _describe_camera(camera: CameraSettings) -> dict[str, Json]:
     is_stream = "://" in camera.read_url
+    mode, because = decode_mode(camera)
     return {
         "id": camera.id,
         "ring": camera.ring.value,
         "layer": camera.layer.value,
         "target_fps": camera.target_fps,
         "transport": camera.transport.value if is_stream else "file",
+        "decode": mode.value,
+        "decode_because": because,
         "zones": [zone.id for zone in camera.zones],
         "ignore": len(camera.ignore),
         "picture": camera.read_url,
@@ -113,14 +131,17 @@ def _lines(report: dict[str, Json]) -> Iterator[str]:
     login = f"as {broker['username']}" if broker["username"] else "without a user name"
     password = " with a password" if broker["has_password"] else ""
     yield f"broker   {broker['url']} {login}{password}, topics under {broker['topics']}"
+    boxed = " (comes with the agent)" if model["boxed"] else ""
     yield (
-        f"model    {model['model_id']}, scores from {model['score_threshold']:g}, "
+        f"model    {model['model_id']}{boxed}, scores from {model['score_threshold']:g}, "
         f"provider {model['provider']}"
     )
     yield f"classes  {', '.join(model['classes'])}"
+    yield f"plan     {_plan_words(plan)}"
     yield (
-        f"plan     {plan['lanes']} × {plan['threads']} × {plan['batch']} (lanes × threads × batch)"
-        f", window {plan['window_ms']:g} ms, staleness {plan['staleness_ms']:g} ms"
+        f"         latency budget {plan['latency_budget_ms']:g} ms, "
+        f"window {plan['window_ms']:g} ms, "
+        f"staleness {plan['staleness_ms']:g} ms"
     )
     cameras = report["cameras"]
     asked = sum(camera["target_fps"] for camera in cameras)
@@ -132,9 +153,19 @@ def _lines(report: dict[str, Json]) -> Iterator[str]:
         yield from (f"note: {note}" for note in report["notes"])
 
 
+def _plan_words(plan: dict[str, Json]) -> str:
+    numbers = [plan[name] for name in ("lanes", "threads", "batch")]
+    if plan["origin"] == "cached":
+        return f"{plan['why']} (measured before)"
+    words = " × ".join("?" if number is None else str(number) for number in numbers)
+    if None in numbers:
+        return f"{words} (lanes × threads × batch); the first start measures it, at most 20 s"
+    return f"{words} (lanes × threads × batch), forced by this file"
+
+
 def _table(cameras: list[dict[str, Json]]) -> Iterator[str]:
     """Give the cameras as aligned columns, plain enough for any terminal and for grep."""
-    rows = [("camera", "ring", "layer", "fps", "transport", "zones", "picture from")]
+    rows = [("camera", "ring", "layer", "fps", "transport", "decode", "zones", "picture from")]
     for camera in cameras:
         zones = ",".join(camera["zones"]) or "-"
         zones += f" +{camera['ignore']} ignored" if camera["ignore"] else ""
@@ -145,6 +176,7 @@ def _table(cameras: list[dict[str, Json]]) -> Iterator[str]:
                 camera["layer"],
                 f"{camera['target_fps']:g}",
                 camera["transport"],
+                camera["decode"],
                 zones,
                 camera["picture"],
             )

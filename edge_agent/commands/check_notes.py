@@ -8,8 +8,9 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from edge_agent.config.access import User, find_user, reading_fault, writing_fault
-from edge_agent.config.places import SERVICE_STATE
-from edge_agent.settings import AgentSettings
+from edge_agent.config.places import SERVICE_STATE, model_manifest
+from edge_agent.policy.decoding import default_decode_mode
+from edge_agent.settings import AgentSettings, DecodeMode
 
 SERVICE_USER = "edge-agent"
 
@@ -23,7 +24,7 @@ def notes(
     without that user nothing is said about it.
     """
     service = service or find_user(SERVICE_USER)
-    found = [*_open_secrets(settings), *_bare_logins(settings)]
+    found = [*_open_secrets(settings), *_bare_logins(settings), *_daring_modes(settings)]
     if service is not None:
         found += _service_faults(settings, [config, *_named_files(settings, model)], service)
     return found
@@ -37,7 +38,7 @@ def _secret_files(settings: AgentSettings) -> list[Path]:
 
 def _named_files(settings: AgentSettings, model: Path) -> list[Path]:
     broker = settings.broker
-    named = [broker.ca_file, broker.client_cert_file, settings.model.manifest, model]
+    named = [broker.ca_file, broker.client_cert_file, model_manifest(settings), model]
     videos = {camera.read_url for camera in settings.camera if "://" not in camera.read_url}
     files = [file for file in named if file is not None]
     return [*_secret_files(settings), *files, *map(Path, sorted(videos))]
@@ -88,6 +89,23 @@ def _bare_logins(settings: AgentSettings) -> Iterator[str]:
     for camera in settings.camera:
         if camera.username and camera.password is None:
             yield f"camera {camera.id}: username {camera.username} without a password"
+
+
+def _daring_modes(settings: AgentSettings) -> Iterator[str]:
+    """Decode modes of the site file that lose what the layer is there for."""
+    for camera in settings.camera:
+        if camera.decode is DecodeMode.KEYFRAMES:
+            yield (
+                f"camera {camera.id}: decode keyframes analyses one picture in some seconds: "
+                "what moves is not tracked"
+            )
+        elif camera.decode is DecodeMode.ON_DEMAND and default_decode_mode(camera)[0] is (
+            DecodeMode.ALWAYS
+        ):
+            yield (
+                f"camera {camera.id}: decode on_demand at a camera that is decoded always by its "
+                f"{default_decode_mode(camera)[1]}: what it misses asleep is in its miss rate"
+            )
 
 
 def _is_loopback(url: str) -> bool:

@@ -1,32 +1,26 @@
 """`edge-agent probe`: connect to one camera, say what it sends, save a still."""
 
-import getpass
 import json as json_text
 import logging
 import random
-import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
 import cv2
 import typer
-from pydantic import SecretStr
 
 from edge_agent.clock import Clock, SystemClock
+from edge_agent.commands.camera_reading import CameraWatch, read_password, refuse_credentials
 from edge_agent.config import load
 from edge_agent.errors import SourceError, UsageError
 from edge_agent.ports import Source
 from edge_agent.settings import CameraSettings, Transport
 from edge_agent.source import open_source
-from edge_agent.source.address import has_credentials, host_port, is_network, say_endpoint
+from edge_agent.source.address import host_port, is_network, say_endpoint
 from edge_agent.source.failure import Failure, FailureWord
 from edge_agent.types import (
-    CameraChange,
     CameraState,
     ClockSource,
-    DropReason,
-    EventKind,
     Frame,
     Json,
     Layer,
@@ -78,7 +72,7 @@ def probe(
 
     Raises: SourceError (SourceRefused, SourceStalled) saying what went wrong and what to check.
     """
-    watch = _Watch()
+    watch = CameraWatch()
     clock = clock or SystemClock()
     source = open_source(
         settings, sink=watch, listener=watch, meter=watch, clock=clock, rng=random.Random()
@@ -100,39 +94,6 @@ def probe(
     _save(frame, still)
     endpoint = say_endpoint(settings.read_url, settings.transport.value)
     return {"camera": endpoint, **state, **_clock(frame, clock), "still": str(still)}
-
-
-class _Watch:
-    """Sink, listener and meter of the probe: the newest frame, and whether it is over."""
-
-    def __init__(self) -> None:
-        self.frame: Frame | None = None
-        self.over: CameraChange | None = None
-        self._changed = threading.Condition()
-
-    def wait(self, condition: Callable[[], bool], limit_s: float) -> None:
-        with self._changed:
-            self._changed.wait_for(condition, limit_s)
-
-    def offer(self, frame: Frame) -> None:
-        with self._changed:
-            self.frame = frame
-            self._changed.notify_all()
-
-    def camera_changed(self, change: CameraChange) -> None:
-        with self._changed:
-            if change.kind is EventKind.CAMERA_LOST or change.state is CameraState.ENDED:
-                self.over = change
-            self._changed.notify_all()
-
-    def count(self, name: str, amount: int = 1, *, camera_id: str | None = None) -> None:
-        """The probe counts nothing."""
-
-    def drop(self, reason: DropReason, amount: int = 1, *, camera_id: str | None = None) -> None:
-        """The probe counts nothing."""
-
-    def observe(self, name: str, seconds: float, *, camera_id: str | None = None) -> None:
-        """The probe counts nothing."""
 
 
 def _failed(settings: CameraSettings, source: Source, patience_s: float) -> SourceError:
@@ -174,12 +135,8 @@ def _settings(
     transport: Transport | None,
 ) -> CameraSettings:
     """Return the camera that the command line means. Raises: UsageError, ConfigError."""
-    if url is not None and has_credentials(url):
-        raise UsageError(
-            "the address holds a user name or a password, and `ps` shows arguments to everybody "
-            "on this machine; leave both out and give --username (it asks for the password) "
-            "or --password-file, or --camera ID with --config"
-        )
+    if url is not None:
+        refuse_credentials(url, ", or --camera ID with --config")
     if (url is None) == (camera is None):
         raise UsageError("give an address, or --camera ID with --config FILE")
     if camera is not None:
@@ -192,10 +149,10 @@ def _settings(
         changes = {}
     if transport is not None:
         changes["transport"] = transport
+    endpoint = say_endpoint(settings.read_url, settings.transport.value)
+    password = read_password(username, password_file, endpoint)
     if username is not None:
-        changes |= {"username": username, "password": _password(settings, username, password_file)}
-    elif password_file is not None:
-        raise UsageError("--password-file needs --username")
+        changes |= {"username": username, "password": password}
     return settings.model_copy(update=changes)
 
 
@@ -207,19 +164,6 @@ def _configured(camera: str, config: Path | None) -> CameraSettings:
         known = ", ".join(sorted(cameras))
         raise UsageError(f"--camera {camera}: {config} has no such camera; it has {known}")
     return cameras[camera]
-
-
-def _password(settings: CameraSettings, username: str, file: Path | None) -> SecretStr:
-    """Return the password from `file`, or from a prompt that does not show it."""
-    try:
-        if file is not None:
-            return SecretStr(file.read_text().rstrip("\r\n"))
-        endpoint = say_endpoint(settings.read_url, settings.transport.value)
-        return SecretStr(getpass.getpass(f"password of {username} at {endpoint}: "))
-    except OSError as error:
-        raise UsageError(f"--password-file {file}: {error.strerror}") from error
-    except EOFError as error:
-        raise UsageError("no password was given; use --password-file") from error
 
 
 def _still_path(settings: CameraSettings, wanted: Path | None) -> Path:

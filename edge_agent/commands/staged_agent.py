@@ -2,7 +2,7 @@
 
 import sys
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 from edge_agent.errors import AgentError, StateError
@@ -13,15 +13,25 @@ from edge_agent.types import Json
 
 #: The agent promises to stop within 5 s.
 AGENT_STOPS_S = 10.0
+#: How long a running agent may take to answer where the machine has no core to spare.
+ANSWER_S = 30.0
 
 _AGENT_ANSWERS_S = 60.0
 _CAMERAS_COME_S = 90.0
+_EACH_COMES_S = 4.0  # where many open at once, each waits for those before it
+_NAMED_LATE = 4
 
 
-def start_agent(folder: Path, site_file: Path, *, cores: frozenset[int] = frozenset()) -> Child:
+def start_agent(
+    folder: Path,
+    site_file: Path,
+    *,
+    cores: frozenset[int] = frozenset(),
+    env: Mapping[str, str] | None = None,
+) -> Child:
     """Start `edge-agent run` and wait until its status socket answers."""
     command = [sys.executable, "-m", "edge_agent", "run", "--config", str(site_file)]
-    agent = start_child("agent", command, folder, cores=cores)
+    agent = start_child("agent", command, folder, cores=cores, env=env)
 
     def answers() -> bool:
         try:
@@ -43,16 +53,25 @@ def wait_for_cameras(
     """Return the first snapshot in which every camera has given a frame.
 
     `pause` passes the time between two looks.
-    Raises: AgentError naming the cameras that have not come within 90 s, and why.
+    Raises: AgentError naming the cameras that have not come in time, and why.
     """
-    deadline = time.monotonic() + _CAMERAS_COME_S
+    began, limit_s = time.monotonic(), _CAMERAS_COME_S
     while True:
         agent.require_alive()
-        snapshot = ask_status(socket)
+        snapshot = ask_status(socket, ANSWER_S)
+        limit_s = max(_CAMERAS_COME_S, _EACH_COMES_S * len(snapshot["cameras"]))
         late = [c for c in snapshot["cameras"] if not c["counts"].get("frames_decoded")]
         if not late:
             return snapshot
-        if time.monotonic() > deadline:
-            said = "; ".join(f"camera {c['camera_id']}: {c['state']}, {c['reason']}" for c in late)
-            raise AgentError(f"no frame within {_CAMERAS_COME_S:.0f} s from {said}")
+        if time.monotonic() > began + limit_s:
+            raise AgentError(f"no frame within {limit_s:.0f} s from {_name_late(late)}")
         pause()
+
+
+def _name_late(late: Sequence[dict[str, Json]]) -> str:
+    """Return the first cameras that have not come with their reasons, and how many more."""
+    named = "; ".join(
+        f"camera {c['camera_id']}: {c['state']}, {c['reason']}" for c in late[:_NAMED_LATE]
+    )
+    more = len(late) - _NAMED_LATE
+    return named if more <= 0 else f"{named}; and {more} more"

@@ -15,14 +15,22 @@ from edge_agent.config.cross_checks import camera_paths, check_agreement
 from edge_agent.config.document import Document, read_document
 from edge_agent.config.environment import broker_variable, camera_variable, overlay
 from edge_agent.config.files import settle_files
-from edge_agent.config.places import state_dir, status_socket
+from edge_agent.config.places import boxed_model, model_manifest, state_dir, status_socket
 from edge_agent.config.problems import Problem
 from edge_agent.config.shape import build, check_shape
 from edge_agent.config.toml_lines import KeyPath
 from edge_agent.errors import ConfigError
 from edge_agent.settings import AgentSettings
 
-__all__ = ["Problem", "find_problems", "load", "state_dir", "status_socket"]
+__all__ = [
+    "Problem",
+    "boxed_model",
+    "find_problems",
+    "load",
+    "model_manifest",
+    "state_dir",
+    "status_socket",
+]
 
 
 def load(path: Path, environ: Mapping[str, str] | None = None) -> AgentSettings:

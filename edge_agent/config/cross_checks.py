@@ -122,6 +122,9 @@ def _camera(document: Document, path: KeyPath) -> Iterator[Problem]:
             if fault:
                 yield document.problem((*path, key), fault)
     yield from _reading(document, path)
+    mode = _text(document, path, "decode")
+    if mode in ("always", "keyframes") and document.get(*path, "quiet_s") is not None:
+        yield document.problem((*path, "quiet_s"), f'has no effect with decode = "{mode}"')
     for group in ("persons", "vehicles"):
         yield from _box_sizes(document, (*path, group))
     yield from _unique_ids(document, (*path, "zones"))

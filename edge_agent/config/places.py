@@ -1,4 +1,4 @@
-"""Where the agent keeps its state and its status socket when the site file does not say."""
+"""What counts where the site file does not say: state, status socket, and the boxed detector."""
 
 import os
 from pathlib import Path
@@ -10,6 +10,9 @@ from edge_agent.settings import AgentSettings
 SERVICE_STATE = Path("/var/lib/edge-agent")
 SERVICE_RUNTIME = Path("/run/edge-agent")
 _SOCKET = "status.sock"
+_PACKAGE = Path(__file__).parents[1]
+#: Where the wheel puts the models, and where a checkout has them.
+_MODEL_FOLDERS = (_PACKAGE / "models", _PACKAGE.parent / "models")
 
 
 class Surroundings(BaseSettings):
@@ -42,6 +45,17 @@ def state_dir(settings: AgentSettings, around: Surroundings | None = None) -> Pa
     if not own.is_absolute():  # the specification has relative ones ignored
         own = Path(around.home or Path.home()) / ".local" / "state"
     return own / "edge-agent"
+
+
+def boxed_model(name: str = "ring_nano") -> Path:
+    """Return the manifest of a model that comes with the agent, in a wheel or in a checkout."""
+    places = [folder / f"{name}.toml" for folder in _MODEL_FOLDERS]
+    return next((place for place in places if place.is_file()), places[0])
+
+
+def model_manifest(settings: AgentSettings) -> Path:
+    """Return the manifest of the detector that runs: the site file's, else the boxed one."""
+    return settings.model.manifest or boxed_model()
 
 
 def status_socket(

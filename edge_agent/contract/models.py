@@ -125,6 +125,24 @@ class CameraEvent(OnCamera):
     data: dict[str, Json]
 
 
+class CameraFaultData(WireModel):
+    """What is wrong with a camera that still sends, or is no more (`standing` false)."""
+
+    word: Literal["frozen", "dark", "covered", "bitrate_changed", "gop_changed"]
+    text: str  # for people: what is seen, with the value
+    standing: bool
+    state: CameraState
+    reason: str
+
+
+class CameraFaultEvent(OnCamera):
+    """Something is wrong with a camera's picture or stream, seen without decoding it all."""
+
+    kind: Literal[EventKind.CAMERA_FAULT]
+    tracks: Annotated[list[Track], Field(max_length=0)]
+    data: CameraFaultData
+
+
 class AgentWide(Sequenced):
     """A sequenced message about the whole agent."""
 
@@ -139,6 +157,24 @@ class AgentEvent(AgentWide):
 
     kind: Literal[EventKind.BIRTH, EventKind.STOP]
     data: dict[str, Json]
+
+
+class LoadData(WireModel):
+    """How much is given up because the box is full, or slowed down; level 0 is nothing."""
+
+    level: Annotated[int, Field(ge=0)]
+    levels: int  # the highest level of this site
+    step: str  # what was given up last, "all" at level 0: everything is analysed
+    reason: str  # for people; empty once everything is analysed and nothing is slowed down
+    heat: Literal["none", "throttled"]
+    thinned_cameras: list[str]
+
+
+class LoadChangeEvent(AgentWide):
+    """The box is full or slowed down, or no longer so."""
+
+    kind: Literal[EventKind.LOAD_CHANGE]
+    data: LoadData
 
 
 class StreamStartData(WireModel):
@@ -195,7 +231,9 @@ EventMessage: TypeAlias = Annotated[
     TrackEvent
     | EndEvent
     | CameraEvent
+    | CameraFaultEvent
     | AgentEvent
+    | LoadChangeEvent
     | StreamStartEvent
     | LostBeforeCommitEvent
     | GapMessage,

@@ -217,9 +217,12 @@ class Writer:
                 self._note_patient()
             self._queue.add_lost(done.unencodable)
             self._condition.notify_all()
+        now_ns = self._clock.mono_ns()
         for seq, event in done.rows:
             if event.mono_ns is not None:
                 self._arrivals[seq] = (event, event.mono_ns)
+                if event.kind is not EventKind.UPDATE:
+                    self._meter.observe("latency_commit", (now_ns - event.mono_ns) / 1e9)
         while len(self._arrivals) > _LATENCIES:
             self._arrivals.popitem(last=False)
         self._count("events_committed", len(done.rows))

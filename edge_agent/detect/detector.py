@@ -1,18 +1,23 @@
 """`OnnxDetector`: letterbox, session, decoder and NMS, one call a batch."""
 
 import logging
-from collections.abc import Sequence
+import time
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
 
+from edge_agent.detect.agreement import Found
+from edge_agent.detect.batching import batch_fault
 from edge_agent.detect.candidates import Candidates
 from edge_agent.detect.families import FAMILIES
 from edge_agent.detect.manifest import Manifest, load_manifest
 from edge_agent.detect.preprocess import Workspace
-from edge_agent.detect.session import Session
-from edge_agent.geometry import Letterbox, nms
-from edge_agent.settings import PlanSettings
+from edge_agent.detect.session import Outputs, Session
+from edge_agent.errors import ModelError
+from edge_agent.geometry import Letterbox, nms, stretch
+from edge_agent.ports import Meter
+from edge_agent.settings import Plan
 from edge_agent.types import (
     DetectionBatch,
     FloatArray,
@@ -26,15 +31,22 @@ log = logging.getLogger(__name__)
 
 
 def open_detector(
-    manifest_path: Path, *, plan: PlanSettings, provider: str = "auto"
+    manifest_path: Path, *, plan: Plan, provider: str = "auto", meter: Meter | None = None
 ) -> "OnnxDetector":
     """Load the model that `manifest_path` describes and run it once on an empty picture.
 
-    Raises: ModelError where the manifest, the file, the provider or the outputs do not fit.
+    Raises: ModelError where the manifest, the file, the provider or the outputs do not fit, or
+    where the plan batches a model that finds something else in a batch.
     """
     manifest = load_manifest(manifest_path)
     session = Session(manifest, threads=plan.threads, provider=provider)
-    detector = OnnxDetector(manifest, session, plan)
+    detector = OnnxDetector(manifest, session, plan, meter)
+    fault = detector.batch_fault(plan.batch)
+    if fault is not None:
+        raise ModelError(
+            f"model {manifest.model_id}: cannot be run with batch {plan.batch}: {fault}; set "
+            "batch = 1 or leave it out; the model is not loaded"
+        )
     log.info(
         "model %s: loaded on %s, input %d×%d, %s, %d lanes × %d threads × batch %d",
         manifest.model_id,
@@ -51,9 +63,13 @@ def open_detector(
 class OnnxDetector:
     """A loaded model; each lane has a workspace of its own, the session is shared."""
 
-    def __init__(self, manifest: Manifest, session: Session, plan: PlanSettings) -> None:
+    def __init__(
+        self, manifest: Manifest, session: Session, plan: Plan, meter: Meter | None = None
+    ) -> None:
         """Run empty pictures, alone and in a whole batch: what does not fit shows here.
 
+        With a `meter`, `detect` spends its CPU time on it as `preprocess`, `infer` and
+        `postprocess`.
         Raises: ModelError.
         """
         self.model_id = manifest.model_id
@@ -64,12 +80,31 @@ class OnnxDetector:
         self.classes: tuple[ObjectClass, ...] = table.classes
         self._groups = table.groups
         self._iou_threshold = manifest.iou_threshold
+        self._manifest = manifest
         self._session = session
+        self._meter = meter
         self._decoder = FAMILIES[manifest.family](manifest)
         self._workspaces = [Workspace(manifest, plan.batch) for _ in range(plan.lanes)]
         self._told_not_finite = False
         for pictures in {1, plan.batch}:
             self._find(self._workspaces[0].images[:pictures])
+
+    @property
+    def provider(self) -> str:
+        """The execution provider that runs the model, in the settings' word."""
+        return self._session.provider
+
+    @property
+    def one_by_one(self) -> bool:
+        """Whether the model takes one picture a run, whatever the plan's batch."""
+        return self._session.one_by_one
+
+    def batch_fault(self, batch: int) -> str | None:
+        """Return why the model may not be run with `batch` pictures, None where it may.
+
+        Raises: ModelError where inference fails.
+        """
+        return batch_fault(self._session, self._manifest, batch)
 
     def detect(self, frames: Sequence[Frame], lane: int) -> DetectionBatch:
         """Return what is in `frames`, each frame's boxes by falling score.
@@ -85,8 +120,31 @@ class OnnxDetector:
         workspace = self._workspaces[lane]
         if not 1 <= len(frames) <= len(workspace.images):
             raise ValueError(f"{len(frames)} frames, not 1 to {len(workspace.images)}")
+        started_ns = time.thread_time_ns()
         fits = workspace.fill(frames)
-        found = self._find(workspace.images[: len(frames)])
+        filled_ns = time.thread_time_ns()
+        runs = self._session.run(workspace.images[: len(frames)])
+        ran_ns = time.thread_time_ns()
+        batch = self._collect(frames, fits, self._decode(runs))
+        if self._meter is not None:
+            self._meter.spend("preprocess", filled_ns - started_ns)
+            # With more than one thread the session's own have worked too.
+            self._meter.spend("infer", ran_ns - filled_ns + self._session.helpers_cpu_ns())
+            self._meter.spend("postprocess", time.thread_time_ns() - ran_ns)
+        return batch
+
+    def find_prepared(self, images: FloatArray) -> list[Found]:
+        """Return what is in `images` (n, 3, h, w), in pixels of the model's input.
+
+        Only what reaches the model's own threshold. Raises: ModelError where inference fails.
+        """
+        whole = stretch(self._manifest.input_wh, self._manifest.input_wh)
+        found = [Found(*self._suppress(c, whole)) for c in self._find(images)]
+        return [f.keep(f.score >= self.score_threshold) for f in found]
+
+    def _collect(
+        self, frames: Sequence[Frame], fits: Sequence[Letterbox], found: Sequence[Candidates]
+    ) -> DetectionBatch:
         parts = [self._suppress(c, fit) for c, fit in zip(found, fits, strict=True)]
         row_splits = np.cumsum([0, *(len(score) for _, score, _ in parts)], dtype=np.int32)
         xyxy, score, class_id = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -95,8 +153,11 @@ class OnnxDetector:
         )
 
     def _find(self, images: FloatArray) -> list[Candidates]:
+        return self._decode(self._session.run(images))
+
+    def _decode(self, runs: Iterable[tuple[Outputs, int]]) -> list[Candidates]:
         found: list[Candidates] = []
-        for outputs, pictures in self._session.run(images):
+        for outputs, pictures in runs:
             found += self._decoder.decode(outputs, pictures)
         dropped = sum(candidates.not_finite for candidates in found)
         if dropped and not self._told_not_finite:
@@ -105,7 +166,7 @@ class OnnxDetector:
                 "model %s: NaN or infinity in %d anchors of %d pictures, dropped; said once",
                 self.model_id,
                 dropped,
-                len(images),
+                len(found),
             )
         return found
 

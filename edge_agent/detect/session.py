@@ -2,7 +2,10 @@
 
 import hashlib
 import logging
-from collections.abc import Iterator, Sequence
+import os
+import threading
+import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -24,9 +27,18 @@ PROVIDERS = {
     "openvino": "OpenVINOExecutionProvider",
     "xnnpack": "XnnpackExecutionProvider",
 }
+#: ONNX Runtime's names, as settings write them.
+WORDS = {full: word for word, full in PROVIDERS.items()}
 #: What "auto" takes, the first that is installed. TensorRT builds its engine for minutes and
 #: XNNPACK wins on few machines only: they run where they are named.
 _AUTO = ("cuda", "openvino", "cpu")
+_MEASURED = (*_AUTO, "xnnpack")
+
+#: The option by which a provider is told how many threads it may keep.
+_OWN_THREADS = {
+    PROVIDERS["xnnpack"]: "intra_op_num_threads",
+    PROVIDERS["openvino"]: "num_of_threads",
+}
 
 _DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _FATAL_ONLY, _ERRORS = 4, 3
@@ -40,31 +52,76 @@ class Session:
         self._subject = f"model {manifest.model_id}"
         _verify_file(manifest)
         wanted = choose_provider(provider, onnxruntime.get_available_providers())
+        before = _own_threads()
         self._session = _load(manifest, threads, wanted)
-        self.provider = self._session.get_providers()[0]
-        if self.provider != wanted:
-            _complain_of_provider(self._subject, provider, wanted, self.provider)
+        self._helpers = ThreadsCpu(_own_threads() - before)
+        got = self._session.get_providers()[0]
+        if got != wanted:
+            _complain_of_provider(self._subject, provider, wanted, got)
+        self.provider: str = WORDS.get(got, got)  # what really runs it, in the settings' word
         graph_input = _checked_input(manifest, self._session.get_inputs())
-        self._input_name: str = graph_input.name
-        self._dtype = _DTYPES[graph_input.type]
+        self.input_name: str = graph_input.name
+        self.dtype = np.dtype(_DTYPES[graph_input.type])
         self.one_by_one = isinstance(graph_input.shape[0], int)
 
-    def run(self, images: FloatArray) -> Iterator[tuple[Outputs, int]]:
-        """Yield (outputs, pictures) for `images` (n, 3, h, w), in order and all n in sum.
+    def helpers_cpu_ns(self) -> int:
+        """Return the CPU time since the last call of the threads that help inside a run.
+
+        0 with one thread. Where several lanes ask, each gets a part and together they get all.
+        """
+        return self._helpers.take_ns()
+
+    def run(self, images: FloatArray) -> list[tuple[Outputs, int]]:
+        """Return (outputs, pictures) for `images` (n, 3, h, w), in order and all n in sum.
 
         A model whose batch axis is fixed at 1 is run n times. Raises: ModelError.
         """
         step = 1 if self.one_by_one else len(images)
+        runs: list[tuple[Outputs, int]] = []
         for start in range(0, len(images), step):
-            part = images[start : start + step].astype(self._dtype, copy=False)
+            part = images[start : start + step].astype(self.dtype, copy=False)
             try:
-                outputs = self._session.run(None, {self._input_name: part})
+                outputs = self._session.run(None, {self.input_name: part})
             except Exception as error:  # ONNX Runtime's errors share no base class
                 raise ModelError(
                     f"{self._subject}: inference of {len(part)} pictures failed: "
                     f"{_one_line(error)}; the batch is dropped"
                 ) from error
-            yield outputs, len(part)
+            runs.append((outputs, len(part)))
+        return runs
+
+
+class ThreadsCpu:
+    """The CPU time of threads that Python does not know, such as a session's own."""
+
+    def __init__(self, tids: set[int]) -> None:
+        # The clock of another thread of this process. Source: clock_getcpuclockid(3), Linux's
+        # CPUCLOCK_PERTHREAD_MASK | CPUCLOCK_SCHED.
+        self._clocks = [(~tid << 3) | 6 for tid in sorted(tids)]
+        self._seen_ns = self._total_ns()
+        self._lock = threading.Lock()
+
+    def take_ns(self) -> int:
+        """Return what was spent since the last call."""
+        if not self._clocks:
+            return 0
+        with self._lock:
+            total_ns = self._total_ns()
+            spent_ns, self._seen_ns = total_ns - self._seen_ns, total_ns
+            return spent_ns
+
+    def _total_ns(self) -> int:
+        try:
+            return sum(map(time.clock_gettime_ns, self._clocks))
+        except OSError:  # a thread has ended
+            self._clocks = []
+            return 0
+
+
+def _own_threads() -> set[int]:
+    """Return the kernel's ids of this process's threads that are not Python's."""
+    tids = {int(name) for name in os.listdir("/proc/self/task")}
+    return tids - {thread.native_id or 0 for thread in threading.enumerate()}
 
 
 def choose_provider(name: str, available: Sequence[str]) -> str:
@@ -81,6 +138,19 @@ def choose_provider(name: str, available: Sequence[str]) -> str:
         f'model.provider "{name}": the installed ONNX Runtime has only {present}; '
         'install the onnxruntime that brings it, or set "auto"; the model is not loaded'
     )
+
+
+def installed_providers(name: str) -> list[str]:
+    """Return the words of the providers worth measuring for the setting `name`, best guess first.
+
+    "auto": all that are installed but TensorRT, which builds its engine for minutes and runs
+    where it is named.
+    Raises: ModelError where `name` is not installed.
+    """
+    available = onnxruntime.get_available_providers()
+    if name != "auto":
+        return [WORDS[choose_provider(name, available)]]
+    return [word for word in _MEASURED if PROVIDERS[word] in available]
 
 
 def _verify_file(manifest: Manifest) -> None:
@@ -101,7 +171,9 @@ def _verify_file(manifest: Manifest) -> None:
 
 def _load(manifest: Manifest, threads: int, provider: str) -> Any:
     options = onnxruntime.SessionOptions()
-    options.intra_op_num_threads = threads
+    # XNNPACK and OpenVINO keep threads of their own; ONNX Runtime's would stand beside them.
+    own = _OWN_THREADS.get(provider)
+    options.intra_op_num_threads = 1 if own else threads
     options.inter_op_num_threads = 1
     # Spinning threads burn 29 ms of CPU an image where 7 ms are needed (design, session).
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
@@ -109,10 +181,11 @@ def _load(manifest: Manifest, threads: int, provider: str) -> Any:
     # On the CPU every error comes as an exception too; warnings are a line for each weight.
     # Of another provider the log alone tells which library it misses.
     options.log_severity_level = _FATAL_ONLY if provider == PROVIDERS["cpu"] else _ERRORS
-    providers = list(dict.fromkeys((provider, PROVIDERS["cpu"])))
+    given = {own: str(threads)} if own else {}
+    providers = {provider: given, PROVIDERS["cpu"]: {}}
     try:
         return onnxruntime.InferenceSession(
-            str(manifest.file), sess_options=options, providers=providers
+            str(manifest.file), sess_options=options, providers=list(providers.items())
         )
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ModelError(

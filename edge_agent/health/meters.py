@@ -2,6 +2,7 @@
 
 import threading
 from collections import Counter
+from collections.abc import Mapping
 
 from edge_agent.health.histogram import bucket_of
 from edge_agent.types import DropReason
@@ -10,11 +11,16 @@ from edge_agent.types import DropReason
 class Meters:
     """Counts by (name, camera); camera None stands for the whole agent."""
 
-    def __init__(self) -> None:
+    def __init__(self, latency_slo_s: Mapping[str, float] | None = None) -> None:
+        """Args: `latency_slo_s` the durations `latency` of each camera that are soon enough."""
+        self._slo_s = latency_slo_s or {}
         self._lock = threading.Lock()
         self._counts: dict[str | None, Counter[str]] = {}
         self._drops: dict[str | None, Counter[str]] = {}
         self._durations: dict[tuple[str, str | None], Counter[int]] = {}
+        self._total_s: dict[tuple[str, str | None], float] = {}
+        self._measured: Counter[str] = Counter()  # latencies of a camera with an SLO
+        self._within: Counter[str] = Counter()  # those of them that kept it
         self._spent_ns: dict[str | None, Counter[str]] = {}
 
     def count(self, name: str, amount: int = 1, *, camera_id: str | None = None) -> None:
@@ -26,9 +32,13 @@ class Meters:
             self._drops.setdefault(camera_id, Counter())[reason.value] += amount
 
     def observe(self, name: str, seconds: float, *, camera_id: str | None = None) -> None:
-        bucket = bucket_of(seconds)
+        bucket, key = bucket_of(seconds), (name, camera_id)
         with self._lock:
-            self._durations.setdefault((name, camera_id), Counter())[bucket] += 1
+            self._durations.setdefault(key, Counter())[bucket] += 1
+            self._total_s[key] = self._total_s.get(key, 0.0) + seconds
+            if name == "latency" and camera_id is not None and camera_id in self._slo_s:
+                self._measured[camera_id] += 1
+                self._within[camera_id] += seconds <= self._slo_s[camera_id]
 
     def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
         with self._lock:
@@ -38,6 +48,20 @@ class Meters:
         """Return the CPU seconds of each stage since the start, of a camera or of the agent."""
         with self._lock:
             return {name: ns / 1e9 for name, ns in self._spent_ns.get(camera_id, {}).items()}
+
+    def total_s(self, name: str, camera_id: str | None = None) -> float:
+        """Return the sum of a distribution's durations; over all cameras where it is None."""
+        with self._lock:
+            return sum(
+                seconds
+                for (other, camera), seconds in self._total_s.items()
+                if other == name and camera_id in (None, camera)
+            )
+
+    def within_slo(self, camera_id: str) -> tuple[int, int]:
+        """Return how many frames of a camera were analysed soon enough, and of how many."""
+        with self._lock:
+            return self._within[camera_id], self._measured[camera_id]
 
     def counts(self, camera_id: str | None) -> dict[str, int]:
         """Return the counters of a camera, or of the whole agent."""
@@ -66,9 +90,9 @@ class Rates:
 
     def __init__(self, span_s: float = 10.0) -> None:
         self._span_ns = round(span_s * 1e9)
-        self._samples: dict[str, list[tuple[int, int]]] = {}
+        self._samples: dict[str, list[tuple[int, float]]] = {}
 
-    def sample(self, key: str, value: int, mono_ns: int) -> None:
+    def sample(self, key: str, value: float, mono_ns: int) -> None:
         """Remember a counter's value at a moment."""
         samples = self._samples.setdefault(key, [])
         samples.append((mono_ns, value))

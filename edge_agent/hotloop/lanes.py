@@ -6,9 +6,9 @@ The session releases the GIL, so two lanes on one session use two cores.
 import logging
 import threading
 from collections.abc import Callable, Sequence
+from typing import Protocol
 
 from edge_agent.clock import Clock
-from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.ports import Detector, Meter
 from edge_agent.types import Detections, DropReason, Frame
 
@@ -18,12 +18,28 @@ log = logging.getLogger(__name__)
 FrameStep = Callable[[int, Detections], None]
 
 
+class Board(Protocol):
+    """Where the lanes get their work: the cameras' slots, or a measurement's pictures."""
+
+    def wait_for_batch(self) -> list[tuple[int, Frame]]:
+        """Return the next batch for the calling lane; empty: the lane ends."""
+
+    def release(self, numbers: Sequence[int]) -> None:
+        """Hear that a batch of these cameras is done."""
+
+    def stop(self) -> None:
+        """Send the lanes home."""
+
+    def oldest_waiting_ns(self) -> int | None:
+        """Return how long the oldest ready frame has waited, None where none does."""
+
+
 class Lanes:
     """`count` worker threads over one board and one detector."""
 
     def __init__(
         self,
-        board: SlotBoard,
+        board: Board,
         detector: Detector,
         step: FrameStep,
         *,
@@ -62,6 +78,11 @@ class Lanes:
         now_ns = self._clock.mono_ns()
         busy_ns = [now_ns - since for since in self._busy_since_ns if since is not None]
         return max([0, self._board.oldest_waiting_ns() or 0, *busy_ns])
+
+    def at_work_ns(self) -> int:
+        """Return how long the lanes have been at their present batches, in sum."""
+        now_ns = self._clock.mono_ns()
+        return sum(now_ns - since for since in self._busy_since_ns if since is not None)
 
     def run_batch(self, batch: Sequence[tuple[int, Frame]], lane: int) -> None:
         """Detect in a batch and step its frames; a failure costs this batch only."""

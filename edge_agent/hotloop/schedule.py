@@ -2,13 +2,14 @@
 
 A batch forms within a short window and never waits for a camera that cannot come. Under
 overload every camera gets its share: the one that has gone hungry longest, measured in its
-own periods, goes first; at the same hunger the ring decides.
+own periods, goes first; at the same whole periods the frame whose latency runs out first does,
+then the ring decides.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from edge_agent.types import Ring
 
 #: At equal hunger the denser ring goes first.
@@ -28,6 +29,8 @@ class SlotView:
     last_offer_ns: int | None = None
     last_taken_ns: int | None = None
     in_flight: bool = False
+    slo_ns: int = 500_000_000  # how soon after its offer a frame should be analysed
+    late: bool = False  # the waiting frame was held back: nothing is promised about its latency
 
     @property
     def ready(self) -> bool:
@@ -38,6 +41,16 @@ class SlotView:
         if self.last_taken_ns is None:
             return float("inf")
         return (now_ns - self.last_taken_ns) / self.period_ns
+
+    def urgency(self, now_ns: int) -> tuple[float, float, int]:
+        """Return what the ready slots are sorted by: the smallest goes first.
+
+        Whole periods of hunger come first, so that nobody starves; among cameras that are served
+        as they asked, the frame whose latency runs out first, late ones last; then the ring.
+        """
+        periods = float("inf") if self.last_taken_ns is None else self.hunger(now_ns) // 1
+        due_ns = float("inf") if self.late else (self.offered_ns or 0) + self.slo_ns
+        return (-periods, due_ns, RING_ORDER[self.ring])
 
     def may_come(self, now_ns: int) -> bool:
         """Return whether an empty, idle slot is likely to fill soon."""
@@ -54,7 +67,7 @@ class Choice:
     wait_ns: int | None = None
 
 
-def choose(views: Sequence[SlotView], plan: PlanSettings, now_ns: int) -> Choice:
+def choose(views: Sequence[SlotView], plan: Plan, now_ns: int) -> Choice:
     """Return what a free lane does at `now_ns`.
 
     Takes up to `plan.batch` ready slots, hungriest first, as soon as the batch is full, the
@@ -68,5 +81,5 @@ def choose(views: Sequence[SlotView], plan: PlanSettings, now_ns: int) -> Choice
         remaining_ns = round(plan.window_ms * 1e6) - (now_ns - oldest_ns)
         if remaining_ns > 0 and any(view.may_come(now_ns) for view in views):
             return Choice(wait_ns=remaining_ns)
-    ready.sort(key=lambda i: (-views[i].hunger(now_ns), RING_ORDER[views[i].ring], i))
+    ready.sort(key=lambda i: (*views[i].urgency(now_ns), i))
     return Choice(slots=tuple(ready[: plan.batch]))

@@ -4,7 +4,9 @@ Everything here is serialised per camera, so the events of a camera leave in ord
 """
 
 import threading
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -22,7 +24,9 @@ from edge_agent.types import (
     EndReason,
     Event,
     EventKind,
+    FrameRef,
     ObjectClass,
+    Tracks,
 )
 
 
@@ -40,8 +44,11 @@ class CameraPipeline:
         events: EventSink,
         clock: Clock,
         meter: Meter,
+        analysed: Callable[[FrameRef, int], None] = lambda ref, moving: None,
     ) -> None:
+        """Begin; `analysed` is the reader's `AnalysisListener.frame_analysed`."""
         self._camera = camera
+        self._analysed = analysed
         self._admission = build_admission(camera, classes)
         self._tracker = Tracker(
             settings=tracking,
@@ -60,6 +67,8 @@ class CameraPipeline:
             severity=severity_of(EventKind.START),
         )
         self._state = LifecycleState()
+        self._update_s = tracking.update_s
+        self.quiet = True  # nothing moved in the last frame
         self._hold_ns = round(tracking.stationary_hold_s * 1e9)
         self._lost_since_ns: int | None = None
         self._events = events
@@ -72,14 +81,32 @@ class CameraPipeline:
         started_ns = self._clock.mono_ns()
         with self._lock:
             self._lost_since_ns = None
+            began_ns = time.thread_time_ns()
             tracks = self._tracker.step(admit(detections, self._admission))
+            tracked_ns = time.thread_time_ns()
+            self.quiet = bool(tracks.stationary.all())
             self._state, events = step(self._state, tracks, self._view)
-            self._put(events)
+            self._put([_untimed(e) for e in events] if detections.ref.late else events)
+            ruled_ns = time.thread_time_ns()
+        self._analysed(detections.ref, count_moving(tracks))
+        self._spend("track", tracked_ns - began_ns)
+        self._spend("rules", ruled_ns - tracked_ns)
+        self._count(detections, started_ns)
+
+    def _spend(self, stage: str, cpu_ns: int) -> None:
+        self._meter.spend(stage, cpu_ns, camera_id=self._camera.id)
+        self._meter.spend(stage, cpu_ns)
+
+    def _count(self, detections: Detections, started_ns: int) -> None:
+        """Count an analysed frame; a late one of a wake-up has no latency to be measured."""
         now_ns = self._clock.mono_ns()
         camera_id = self._camera.id
         self._meter.count("frames_analysed", camera_id=camera_id)
         self._meter.count("detections", len(detections.score), camera_id=camera_id)
         self._meter.observe("step", (now_ns - started_ns) / 1e9)
+        if detections.ref.late:
+            self._meter.count("frames_caught_up", camera_id=camera_id)
+            return
         self._meter.observe("latency", (now_ns - detections.ref.mono_ns) / 1e9, camera_id=camera_id)
 
     def camera_changed(self, change: CameraChange) -> None:
@@ -96,6 +123,11 @@ class CameraPipeline:
                 self._end(None, EndReason.LEFT)
             if change.kind is not None:
                 self._put([self._event_of(change)])
+
+    def stretch_updates(self, factor: float) -> None:
+        """Make the pauses between updates of moving tracks `factor` times as long as asked for."""
+        with self._lock:
+            self._view = replace(self._view, update_s=self._update_s * factor)
 
     def end_held(self) -> None:
         """End the held tracks of a camera that has been away for longer than the hold."""
@@ -131,7 +163,7 @@ class CameraPipeline:
         assert change.kind is not None
         return Event(
             kind=change.kind,
-            severity=severity_of(change.kind),
+            severity=severity_of(change.kind, is_over=change.data.get("standing") is False),
             wall_ns=self._clock.wall_ns(),
             time_trusted=self._clock.time_trusted(),
             camera_id=change.camera_id,
@@ -141,6 +173,16 @@ class CameraPipeline:
             mono_ns=change.mono_ns,
             data={**change.data, "state": str(change.state), "reason": change.reason},
         )
+
+
+def count_moving(tracks: Tracks) -> int:
+    """Return how many confirmed tracks do not stand still."""
+    return int(np.count_nonzero(tracks.confirmed & ~tracks.stationary))
+
+
+def _untimed(event: Event) -> Event:
+    """Return `event` without its frame's arrival: it was held back, so it has no latency."""
+    return replace(event, mono_ns=None)
 
 
 def group_of(classes: Sequence[ObjectClass]) -> "np.ndarray[tuple[int], np.dtype[np.int32]]":

@@ -1,7 +1,7 @@
 """Says what a camera does: one change for each turn, one log line for each story."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from edge_agent.clock import Clock
 from edge_agent.ports import CameraListener
@@ -10,6 +10,7 @@ from edge_agent.source.address import say_endpoint
 from edge_agent.source.failure import Failure
 from edge_agent.source.wall import ClockChange
 from edge_agent.types import CameraChange, CameraState, EventKind, Json, Wh
+from edge_agent.wakeup import Fault, FaultWord
 
 log = logging.getLogger(__name__)
 
@@ -30,6 +31,7 @@ class Announcer:
         self._failures = 0
         self._jumps = 0
         self._jump_told_ns: int | None = None
+        self._standing: dict[FaultWord, Fault] = {}
 
     def connecting(self, connection: int) -> None:
         """The reader begins; repeated attempts are not told."""
@@ -58,6 +60,36 @@ class Announcer:
         kind = None if self.state is CameraState.LOST else EventKind.CAMERA_LOST
         data = {"failure": failure.word.value, "retry_in_s": round(wait_s, 1)}
         self._tell(kind, CameraState.LOST, reason, connection, data)
+
+    def decoding(self, connection: int, said: str) -> None:
+        """How much is decoded changed for a reason that people should know."""
+        reason = f"{said} ({self._where(connection)})"
+        log.info("%s: %s", self._subject, reason)
+        self._tell(None, CameraState.LIVE, reason, connection)
+
+    def faults(self, connection: int, faults: Sequence[Fault]) -> None:
+        """Tell which faults of the picture or the stream are new, and which are no more."""
+        before, standing = self._standing, {fault.word: fault for fault in faults}
+        if standing.keys() == before.keys():
+            return
+        self._standing = standing  # first: the retained state that each change brings shows it
+        for word, fault in before.items():
+            if word not in standing:
+                self._fault(connection, fault, standing=False)
+        for word, fault in standing.items():
+            if word not in before:
+                self._fault(connection, fault, standing=True)
+
+    def standing_faults(self) -> list[Json]:
+        """Return the faults that were told and are not over; from any thread."""
+        return [{"word": f.word.value, "text": f.text} for f in self._standing.values()]
+
+    def _fault(self, connection: int, fault: Fault, *, standing: bool) -> None:
+        reason = fault.text if standing else f"no more: {fault.text}"
+        level = logging.WARNING if standing else logging.INFO
+        log.log(level, "%s: %s (%s)", self._subject, reason, self._where(connection))
+        data = {"word": fault.word.value, "text": fault.text, "standing": standing}
+        self._tell(EventKind.CAMERA_FAULT, CameraState.LIVE, reason, connection, data)
 
     def ended(self, connection: int, frames: int) -> None:
         """A file was read to its end."""

@@ -1,42 +1,31 @@
 """One connection's life: packets in, frames to analyse out."""
 
 import struct
-from collections.abc import Callable
-from dataclasses import dataclass
 from fractions import Fraction
 
 import av
 from av.video.stream import VideoStream
 
-from edge_agent.clock import Clock
-from edge_agent.ports import FrameSink
-from edge_agent.settings import CameraSettings
-from edge_agent.source.announce import Announcer
+from edge_agent.policy.decoding import decode_mode
+from edge_agent.settings import CameraSettings, DecodeMode, Transport
 from edge_agent.source.connection import Connection
-from edge_agent.source.decoder import Arrival, Decoder
+from edge_agent.source.decoder import Decoder
+from edge_agent.source.decoding import DecodeAll, DecodeKeyframes, Decoding
 from edge_agent.source.failure import Failure, FailureWord, file_failure, read_failure
-from edge_agent.source.framer import Framer, Taken
+from edge_agent.source.look import Looker
 from edge_agent.source.measures import StreamMeasures
-from edge_agent.source.tally import Tally
+from edge_agent.source.on_demand import DecodeOnDemand
+from edge_agent.source.outlet import Outlet, Outlets, StreamFacts
+from edge_agent.source.ring import Arrival, Held, PacketRing
+from edge_agent.source.vigil import Vigil
 from edge_agent.types import Json
 
 _NS = 1_000_000_000
 _FALLBACK_FPS = 25.0  # of a file that tells no rate
 #: A wall time before this (1990) is an unset clock: some cameras send an NTP time of 0.
 _EARLIEST_WALL_NS = 631_152_000 * _NS
-
-
-@dataclass(frozen=True, slots=True)
-class Outlets:
-    """What a camera's connections share, one after another."""
-
-    camera: CameraSettings
-    sink: FrameSink
-    clock: Clock
-    announce: Announcer
-    tally: Tally
-    framer: Framer
-    pause: Callable[[float], bool]  # waits some seconds; True where the reader shall end
+#: A sleeping camera's socket is read this often at least, or when it has filled up.
+_NAP_S = 0.4
 
 
 class Delivery:
@@ -45,24 +34,51 @@ class Delivery:
     def __init__(self, connection: Connection, number: int, outlets: Outlets) -> None:
         self._connection = connection
         self._measures = StreamMeasures()
-        self._decoder = Decoder(connection.stream.codec_context, outlets.tally)
-        self.pictures = 0
-        self.live_ns: int | None = None  # mono of the first picture
-        self._number = number
         self._out = outlets
         self._clock = outlets.clock
         self._file = connection.hang_up is None
         self._paced = self._file and outlets.camera.realtime
+        self._naps = not self._file and outlets.camera.transport is Transport.TCP
         self._tick_s = connection.time_base
+        frame_ticks = 1 / (Fraction(connection.declared_fps or _FALLBACK_FPS) * self._tick_s)
+        self._frame_ticks = frame_ticks
+        self._raw_file = self._file and connection.stream.start_time is None
         # Read once, here: other threads ask for the state and must not touch the container.
-        self._codec = connection.stream.codec_context.name
-        self._profile = connection.stream.codec_context.profile
-        self._declared_fps = connection.declared_fps
-        self._frame_ticks = 1 / (Fraction(self._declared_fps or _FALLBACK_FPS) * self._tick_s)
+        self._facts = read_facts(connection, number, outlets.camera)
+        self._outlet = Outlet(self._facts, outlets)
+        self._vigil = Vigil(self._facts, outlets)
+        self._ring = PacketRing(
+            max_bytes=round(outlets.camera.buffer_mb * 1e6), max_s=outlets.camera.buffer_s
+        )
+        self._decoder = Decoder(connection.stream.codec_context, outlets.tally)
+        self._mode, self._why = decode_mode(outlets.camera)
+        self._decoding = self._begin_decoding()
         self._packets = 0
         self._reports = False
         self._began: tuple[int, int] | None = None  # a paced file's first time and its mono
-        self._raw_file = self._file and connection.stream.start_time is None
+        self._napped_ns: int | None = None  # since when nobody had read before this packet
+        self._swiftest_ns: int | None = None  # least delay from stream time to arrival
+
+    @property
+    def pictures(self) -> int:
+        """How many pictures came, decoded or not."""
+        return self._outlet.pictures
+
+    @property
+    def live_ns(self) -> int | None:
+        """When the first picture came, on the monotonic clock."""
+        return self._outlet.live_ns
+
+    def _begin_decoding(self) -> Decoding:
+        common = (self._ring, self._decoder, self._outlet, self._vigil, self._out)
+        if self._mode is DecodeMode.KEYFRAMES:
+            return DecodeKeyframes(*common)
+        if self._mode is DecodeMode.ALWAYS:
+            return DecodeAll(*common)
+        if self._raw_file:
+            return DecodeAll(*common, obstacle="the file has no timestamps")
+        looker = Looker(self._connection.stream.codec_context)
+        return DecodeOnDemand(*common, looker, self._facts)
 
     def run(self) -> Failure | None:
         """Deliver until the stream ends; return why it did.
@@ -70,7 +86,8 @@ class Delivery:
         None where a file came to its end or the reader was asked to stop.
         """
         gap_ns = int(self._frame_ticks * self._tick_s * _NS) if self._file else None
-        self._out.framer.begin(self._number, self._tick_s, gap_ns=gap_ns)
+        self._out.framer.begin(self._facts.number, self._tick_s, gap_ns=gap_ns)
+        self._out.tally.begin()
         error = None
         asked_ns = self._clock.mono_ns()
         try:
@@ -78,15 +95,18 @@ class Delivery:
                 arrival = self._arrive(packet, asked_ns)
                 if arrival is None:
                     return None
-                self._take(packet, arrival)
-                asked_ns = self._clock.mono_ns()
+                if packet.size:
+                    self._take(Held(packet, arrival))
+                asked_ns = self._wait_for_more()
+            self._decoding.end()
         except av.FFmpegError as caught:
             error = caught
+            self._decoding.end()
         finally:
             self._out.tally.hand_over()
-        return self._why(error, (self._clock.mono_ns() - asked_ns) / _NS)
+        return self._why_it_ended(error, (self._clock.mono_ns() - asked_ns) / _NS)
 
-    def _why(self, error: Exception | None, silent_s: float) -> Failure | None:
+    def _why_it_ended(self, error: Exception | None, silent_s: float) -> Failure | None:
         if not self._file:
             # The first expiry of the read time-out gave the frame that the parser held.
             silent_s += self._connection.read_timeout_s
@@ -96,6 +116,17 @@ class Delivery:
             return file_failure(error)
         return None if self.pictures else Failure(FailureWord.FILE, "holds no picture")
 
+    def _wait_for_more(self) -> int:
+        """Let a sleeping camera's packets gather; return when the next one is asked for."""
+        asked_ns = self._clock.mono_ns()
+        hang_up = self._connection.hang_up
+        if not self._naps or hang_up is None or not self._decoding.asleep:
+            self._napped_ns = None
+        elif hang_up.nap(_NAP_S):
+            self._napped_ns = asked_ns
+            asked_ns = self._clock.mono_ns()
+        return asked_ns
+
     def _arrive(self, packet: "av.Packet[VideoStream]", asked_ns: int) -> Arrival | None:
         """Return the arrival of `packet`, asked for at `asked_ns`; None to stop."""
         if self._out.pause(self._ahead_s(packet) if self._paced else 0.0):
@@ -103,7 +134,29 @@ class Delivery:
         now_ns = self._clock.mono_ns()
         if not self._file and now_ns - asked_ns >= self._connection.read_timeout_s * _NS:
             now_ns = asked_ns  # held by the parser since then: the silence let it go
-        return Arrival(now_ns, self._reported(packet))
+        stream_ns = self._stream_ns(packet)
+        return Arrival(
+            self._came_ns(stream_ns, now_ns),
+            self._reported(packet),
+            stream_ns,
+            keyframe=packet.is_keyframe,
+        )
+
+    def _came_ns(self, stream_ns: int | None, now_ns: int) -> int:
+        """Return when a packet came that is read at `now_ns`, perhaps after a nap.
+
+        What came during a nap came no earlier than the swiftest way from its stream time, no
+        earlier than the nap began and no later than now.
+        """
+        if stream_ns is None:
+            return now_ns
+        if self._napped_ns is None:
+            delay_ns = now_ns - stream_ns
+            if self._swiftest_ns is None or delay_ns < self._swiftest_ns:
+                self._swiftest_ns = delay_ns
+            return now_ns
+        swiftest_ns = now_ns if self._swiftest_ns is None else stream_ns + self._swiftest_ns
+        return min(max(swiftest_ns, self._napped_ns), now_ns)
 
     def _reported(self, packet: "av.Packet[VideoStream]") -> int | None:
         """Return the wall time that sender reports give `packet`.
@@ -135,52 +188,15 @@ class Delivery:
             return self._ns(packet.dts)
         return self._ns(int(self._packets * self._frame_ticks)) if self._raw_file else None
 
-    def _take(self, packet: "av.Packet[VideoStream]", arrival: Arrival) -> None:
-        tally = self._out.tally
-        if packet.size:
-            tally.received += 1
-            tally.bytes_received += packet.size
-            stream_ns = self._stream_ns(packet)
-            self._measures.packet(stream_ns, packet.size, keyframe=packet.is_keyframe)
-            self._packets += 1
-        for picture, arrived in self._decoder.decode(packet, arrival):
-            self._picture(picture, arrived)
-        tally.hand_over(arrival.mono_ns)
-
-    def _picture(self, picture: av.VideoFrame, arrival: Arrival) -> None:
-        if self.live_ns is None:
-            self.live_ns = arrival.mono_ns
-            self._tell_live(picture, arrival)
-        pts = picture.pts
-        if pts is None and self._raw_file:
-            pts = int(self.pictures * self._frame_ticks)
-        self.pictures += 1
-        taken = self._out.framer.take(picture, pts, arrival)
-        self._tell_changes(taken)
-        if taken.frame is not None:
-            self._out.tally.offered += 1
-            self._out.sink.offer(taken.frame)
-
-    def _tell_live(self, picture: av.VideoFrame, arrival: Arrival) -> None:
-        if self._file and self._number > 1 and self._out.camera.loop:
-            return  # the next round of a looped file is no news
-        data = {
-            "codec": self._codec,
-            "wh": [picture.width, picture.height],
-            "transport": "file" if self._file else self._out.camera.transport.value,
-            "declared_fps": self._declared_fps,
-            "clock_source": "arrival" if arrival.reported_wall_ns is None else "rtcp",
-        }
-        self._out.announce.live(self._number, data)
-
-    def _tell_changes(self, taken: Taken) -> None:
-        announce = self._out.announce
-        if taken.resized is not None:
-            announce.resized(self._number, *taken.resized)
-        if taken.jump_ns is not None:
-            announce.jumped(self._number, taken.jump_ns)
-        if taken.clock_change is not None:
-            announce.clock_changed(self._number, taken.clock_change)
+    def _take(self, held: Held) -> None:
+        tally, size, arrival = self._out.tally, held.packet.size, held.arrival
+        tally.received += 1
+        tally.bytes_received += size
+        self._measures.packet(arrival.stream_ns, size, keyframe=arrival.keyframe)
+        self._packets += 1
+        self._decoding.take(held)
+        if tally.hand_over(arrival.mono_ns) and self._decoding.asleep:
+            tally.spend("receive")
 
     def _ns(self, ticks: int) -> int:
         return ticks * self._tick_s.numerator * _NS // self._tick_s.denominator
@@ -189,20 +205,50 @@ class Delivery:
         """Return what this connection really gives; from any thread."""
         rates = self._measures.rates()
         source = self._out.framer.clock_source
-        live_s = None if self.live_ns is None else (self._clock.mono_ns() - self.live_ns) / _NS
+        live_ns = self.live_ns
+        live_s = None if live_ns is None else (self._clock.mono_ns() - live_ns) / _NS
+        saved = self._out.tally.saved_share
         return {
-            "codec": self._codec,
-            "profile": self._profile,
+            "codec": self._facts.codec,
+            "profile": self._facts.profile,
             "wh": list(self._out.framer.wh or (0, 0)),
-            "declared_fps": self._declared_fps,
+            "declared_fps": self._facts.declared_fps,
             "measured_fps": rates.fps,
             "keyframe_interval_s": rates.keyframe_interval_s,
             "keyframe_interval_frames": rates.keyframe_interval_frames,
             "kbit_s": rates.kbit_s,
             "decoder": self._decoder.name,
+            "decode": {
+                "mode": self._mode.value,
+                "because": self._why,
+                **self._decoding.state(),
+                "saved_share": None if saved is None else round(saved, 4),
+                "buffer_mb": round(self._ring.bytes / 1e6, 2),
+            },
+            "watch": self._vigil.report,
+            "faults": self._out.announce.standing_faults(),
             "clock_source": None if source is None else source.value,
             "connected_since_s": None if live_s is None else round(live_s, 1),
         }
+
+
+def read_facts(connection: Connection, number: int, camera: CameraSettings) -> StreamFacts:
+    """Return what `connection`'s stream says of itself."""
+    context = connection.stream.codec_context
+    is_file = connection.hang_up is None
+    fps = connection.declared_fps
+    counted = is_file and connection.stream.start_time is None
+    return StreamFacts(
+        number=number,
+        codec=context.name,
+        profile=context.profile,
+        wh=(context.width, context.height),
+        declared_fps=fps,
+        transport="file" if is_file else camera.transport.value,
+        counted_ticks=(
+            1 / (Fraction(fps or _FALLBACK_FPS) * connection.time_base) if counted else None
+        ),
+    )
 
 
 def _reported_wall_ns(packet: "av.Packet[VideoStream]") -> int | None:

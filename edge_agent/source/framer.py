@@ -7,11 +7,11 @@ import av
 
 from edge_agent.clock import Clock
 from edge_agent.settings import CameraSettings
-from edge_agent.source.decoder import Arrival
 from edge_agent.source.grid import PtsGrid
 from edge_agent.source.picture import AvPicture
+from edge_agent.source.ring import Arrival
 from edge_agent.source.timeline import Timeline
-from edge_agent.source.wall import Arrived, ClockChange, WallMapping
+from edge_agent.source.wall import Arrived, ClockChange, WallMapping, WallTime
 from edge_agent.types import ClockSource, Frame, FrameRef, Wh
 
 
@@ -37,6 +37,8 @@ class Framer:
     _mapping: WallMapping = field(default_factory=WallMapping)
     _grid: PtsGrid | None = None
     _index: int = 0
+    _slept: bool = False
+    _awake_pts_ns: int = 0
 
     @property
     def clock_source(self) -> ClockSource | None:
@@ -52,30 +54,62 @@ class Framer:
         self._index = 0
         self.wh = None
 
-    def take(self, picture: av.VideoFrame, pts: int | None, arrival: Arrival) -> Taken:
+    def sleep(self) -> None:
+        """Take note that pictures are passed over from here on, until the next one is taken."""
+        self._slept = True
+
+    def take(
+        self, picture: av.VideoFrame, pts: int | None, arrival: Arrival, *, late: bool = False
+    ) -> Taken:
         """Return what `picture`, at `pts` ticks, comes to. Pictures in display order."""
         taken = Taken()
         wh = (picture.width, picture.height)
         if self.wh is not None and self.wh != wh:
             taken.resized = (self.wh, wh)
         self.wh = wh
+        pts_ns = self._place(taken, pts, arrival)
+        if pts_ns is not None:
+            wall = self._wall(taken, pts_ns, arrival)
+            if self._slept:
+                self._slept, self._awake_pts_ns = False, pts_ns
+            taken.frame = Frame(self._ref(picture, pts_ns, arrival, wall, late), AvPicture(picture))
+            self._index += 1
+        return taken
+
+    def pass_over(self, pts: int, arrival: Arrival) -> Taken:
+        """Let a picture go by that is not decoded, as `take` would: the clock and the grid go on.
+
+        So the frames that are chosen afterwards are those that full decoding would choose.
+        """
+        taken = Taken()
+        pts_ns = self._place(taken, pts, arrival)
+        if pts_ns is not None:
+            self._wall(taken, pts_ns, arrival)
+            self._index += 1
+        return taken
+
+    def _place(self, taken: Taken, pts: int | None, arrival: Arrival) -> int | None:
+        """Return the `pts_ns` of the picture at `pts` where the grid chooses it, else None."""
         placed = None if pts is None else self._timeline.place(pts, arrival.mono_ns)
         if pts is None or placed is None or self._grid is None:
-            return taken
+            return None
         if placed.jump_ns is not None:
             taken.jump_ns = placed.jump_ns
             self._mapping.restart(placed.jump_ns)
             self._grid.restart()
-        if self._grid.choose(pts):
-            self._frame(taken, picture, placed.pts_ns, arrival)
-        return taken
+        return placed.pts_ns if self._grid.choose(pts) else None
 
-    def _frame(self, taken: Taken, picture: av.VideoFrame, pts_ns: int, arrival: Arrival) -> None:
+    def _wall(self, taken: Taken, pts_ns: int, arrival: Arrival) -> WallTime:
         agent_ns = self.clock.wall_ns() - self.clock.mono_ns()
         arrived = Arrived(pts_ns, arrival.mono_ns, arrival.reported_wall_ns)
         wall = self._mapping.place(arrived, agent_ns)
         taken.clock_change = wall.change
-        ref = FrameRef(
+        return wall
+
+    def _ref(
+        self, picture: av.VideoFrame, pts_ns: int, arrival: Arrival, wall: WallTime, late: bool
+    ) -> FrameRef:
+        return FrameRef(
             camera_id=self.camera.id,
             connection=self.connection,
             index=self._index,
@@ -85,6 +119,6 @@ class Framer:
             clock_source=wall.source,
             time_trusted=wall.near_agent and self.clock.time_trusted(),
             wh=(picture.width, picture.height),
+            awake_pts_ns=self._awake_pts_ns,
+            late=late,
         )
-        self._index += 1
-        taken.frame = Frame(ref, AvPicture(picture))

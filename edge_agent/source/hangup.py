@@ -7,14 +7,18 @@ once, also while the connection is still being made.
 
 import contextlib
 import errno
+import fcntl
 import os
+import select
 import socket
 import struct
+import termios
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
 _LOOK_S = 0.005
+_NAP_BYTES = 32_768  # half of the least receive buffer that Linux gives a TCP socket
 _LIVING = {1, 2, 3}  # TCP_ESTABLISHED, TCP_SYN_SENT, TCP_SYN_RECV (include/net/tcp_states.h)
 
 #: Cameras behind one recorder have one peer address. Their connects go one after another
@@ -67,6 +71,27 @@ class HangUp:
             if self._socket is None or not _lives(self._socket):
                 self._find()
             self._shut()
+
+    def nap(self, seconds: float) -> bool:
+        """Wait until there is plenty to read, the connection ends, or `seconds` have passed.
+
+        Returns at once, and False, where something can be read now or the socket is not known.
+        The reader's thread alone calls this: it would read from the same socket. "Plenty" is
+        less than what the peer may send without waiting, so it is never held up.
+        Source: socket(7), SO_RCVLOWAT.
+        """
+        mine = self._socket
+        if mine is None or self._hung_up or _readable_bytes(mine):
+            return False
+        try:
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _NAP_BYTES)
+            poll = select.poll()
+            poll.register(mine, select.POLLIN)
+            poll.poll(round(seconds * 1000))
+            mine.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, 1)
+        except OSError:
+            return False
+        return True
 
     def release(self) -> None:
         """Let go of the socket; the connection is closed."""
@@ -139,6 +164,15 @@ def _lives(candidate: socket.socket) -> bool:
     except OSError:
         return False
     return state in _LIVING
+
+
+def _readable_bytes(connected: socket.socket) -> int:
+    """Return how many bytes can be read without waiting (ioctl_tty(2), FIONREAD); 1 if unknown."""
+    try:
+        answer = fcntl.ioctl(connected, termios.FIONREAD, b"\0\0\0\0")
+    except OSError:
+        return 1
+    return int.from_bytes(answer, "little")
 
 
 def _socket_inodes() -> dict[int, int]:

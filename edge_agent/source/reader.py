@@ -12,12 +12,15 @@ from edge_agent.settings import CameraSettings
 from edge_agent.source.address import is_network, redact_url
 from edge_agent.source.announce import Announcer
 from edge_agent.source.connection import Connection, open_connection, resolve
-from edge_agent.source.delivery import Delivery, Outlets
+from edge_agent.source.delivery import Delivery
 from edge_agent.source.failure import Failure, FailureWord
+from edge_agent.source.feedback import Feedback
 from edge_agent.source.framer import Framer
 from edge_agent.source.hangup import HangUp
+from edge_agent.source.outlet import Outlets
 from edge_agent.source.tally import Tally
-from edge_agent.types import CameraState, Json
+from edge_agent.types import CameraState, FrameRef, Json
+from edge_agent.wakeup import WakeWatch
 
 log = logging.getLogger(__name__)
 
@@ -40,6 +43,7 @@ class Reader:
         meter: Meter,
         clock: Clock,
         rng: random.Random,
+        watch: WakeWatch,
     ) -> None:
         self._camera = camera
         self._meter = meter
@@ -47,8 +51,17 @@ class Reader:
         self._announce = Announcer(camera, listener, clock)
         self._tally = Tally(meter, camera.id)
         framer = Framer(camera, clock)
+        self._feedback = Feedback()
         self._outlets = Outlets(
-            camera, sink, clock, self._announce, self._tally, framer, self._pause
+            camera=camera,
+            sink=sink,
+            clock=clock,
+            announce=self._announce,
+            tally=self._tally,
+            framer=framer,
+            watch=watch,
+            feedback=self._feedback,
+            pause=self._pause,
         )
         self._thread = threading.Thread(target=self._run, name=f"source-{camera.id}", daemon=True)
         self._wake = threading.Condition()
@@ -77,6 +90,10 @@ class Reader:
             return True  # it was never started
         self._thread.join(timeout_s)
         return not self._thread.is_alive()
+
+    def frame_analysed(self, ref: FrameRef, moving: int) -> None:
+        """Take what the analysis of a frame found; from any thread."""
+        self._feedback.analysed(ref, moving)
 
     def effective_state(self) -> dict[str, Json]:
         """Return what the camera really does; nothing in it is a credential."""

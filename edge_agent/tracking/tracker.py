@@ -107,6 +107,8 @@ class Tracker:
     def _advance(self, ref: FrameRef) -> IdArray:
         """Move all tracks on to the frame; drop and return those that an outage outlasted."""
         before, self._ref = self._ref, ref
+        if before is not None and before.pts_ns < ref.awake_pts_ns:
+            return self._sleep_over(before, ref)
         rows = self._rows
         if before is None or not len(rows):
             self._outage = False
@@ -120,6 +122,18 @@ class Tracker:
         rows.missed_ns += elapsed_ns
         rows.motion.predict(elapsed_ns / 1e9)
         return _NO_IDS
+
+    def _sleep_over(self, before: FrameRef, ref: FrameRef) -> IdArray:
+        """The camera slept since the last frame: what stood still goes on as if no time passed.
+
+        It was watched all the while and nothing in its picture changed. What moved was gone
+        before it slept; whatever is still here of it is dropped and returned.
+        """
+        self._outage = False
+        gone = self._drop(~self._rows.rest.stationary)
+        if len(self._rows) and ref.wh != before.wh:
+            scale_rows(self._rows, (ref.wh[0] / before.wh[0], ref.wh[1] / before.wh[1]))
+        return gone
 
     def _associate(self, detections: Detections) -> IntArray:
         """Return (M,) the row of each track's detection, -1 = none; set predicted boxes."""

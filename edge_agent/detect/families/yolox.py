@@ -17,7 +17,7 @@ from edge_agent.detect.candidates import MAX_CANDIDATES, Candidates
 from edge_agent.detect.labels import ClassTable
 from edge_agent.detect.manifest import Manifest
 from edge_agent.errors import ModelError
-from edge_agent.types import FloatArray, IntArray, Wh
+from edge_agent.types import BoolArray, FloatArray, IntArray, Wh
 
 _BOX = 4  # columns before the objectness
 
@@ -44,29 +44,40 @@ class YoloxDecoder:
         objectness of a picture is a number.
         """
         raw = self._checked(outputs, pictures)
-        anchors = len(self.cell_xy)
-        objectness = raw[:, :, _BOX].copy()
+        rows = raw.reshape(-1, raw.shape[2])
+        objectness = rows[:, _BOX]
+        over = objectness >= self.low_threshold
+        not_finite = [0] * pictures
         finite = np.isfinite(objectness)
-        not_finite = anchors - np.count_nonzero(finite, axis=1)
-        if not_finite.max() == anchors:
+        if not finite.all():
+            not_finite = self._count_not_finite(finite.reshape(pictures, -1))
+            over &= finite
+        likely = np.flatnonzero(over)
+        found = rows[likely].astype(np.float32, copy=False)  # (k, 5 + labels), a copy
+        by_label = found.take(self.table.columns + (_BOX + 1), axis=1)
+        by_label *= found[:, _BOX : _BOX + 1]
+        score: FloatArray = by_label.max(axis=1)
+        passed = np.flatnonzero(~(score < self.low_threshold))  # NaN passes, and is seen below
+        likely, score = likely[passed], score[passed]
+        class_id = self.table.rows[by_label[passed].argmax(axis=1)]
+        xyxy = self._boxes(found[passed, :_BOX], likely % len(self.cell_xy))
+        splits = np.searchsorted(likely, np.arange(pictures + 1) * len(self.cell_xy)).tolist()
+        return [
+            _finite(xyxy[a:b], score[a:b], class_id[a:b], bad)
+            for a, b, bad in zip(splits[:-1], splits[1:], not_finite, strict=True)
+        ]
+
+    def _count_not_finite(self, finite: BoolArray) -> list[int]:
+        """Return how many anchors of each picture have an objectness that is no number.
+
+        Raises: ModelError where that is so of all anchors of a picture.
+        """
+        counts: list[int] = (~finite).sum(axis=1).tolist()
+        if max(counts) == finite.shape[1]:
             raise ModelError(
                 f"{self.subject}: no objectness of a picture is a number; the batch is dropped"
             )
-        likely = np.flatnonzero((objectness >= self.low_threshold) & finite)
-        picture, anchor = np.divmod(likely, anchors)
-        found = raw[picture, anchor].astype(np.float32)  # (k, 5 + labels), a copy
-        by_label = found[:, _BOX + 1 + self.table.columns] * found[:, _BOX : _BOX + 1]
-        best = by_label.argmax(axis=1)
-        score = by_label[np.arange(len(best)), best]
-        passed = ~(score < self.low_threshold)  # NaN passes here and is counted below
-        picture, anchor, score, best = (part[passed] for part in (picture, anchor, score, best))
-        xyxy = self._boxes(found[passed, :_BOX], anchor)
-        splits = np.searchsorted(picture, np.arange(pictures + 1))
-        class_id = self.table.rows[best]
-        return [
-            _finite(xyxy[a:b], score[a:b], class_id[a:b], int(bad))
-            for a, b, bad in zip(splits[:-1], splits[1:], not_finite, strict=True)
-        ]
+        return counts
 
     def _checked(self, outputs: Sequence[NDArray[Any]], pictures: int) -> NDArray[Any]:
         wanted = (pictures, len(self.cell_xy), _BOX + 1 + self.labels)

@@ -1,0 +1,1 @@
+"""`edge-agent fit`: does the site fit this box? Begins in `command.py`."""
