@@ -9,7 +9,7 @@ from edge_agent.detect import open_detector
 from edge_agent.geometry import iou_matrix
 from edge_agent.scenes import DEMO, SCRIPTS, build_stage, frames, scene_named
 from edge_agent.scenes.view import view_of
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from edge_agent.types import Layer, Ring
 from tests.detect_support import SHARED, frame_of, nano_manifest, needs_shared
 
@@ -99,7 +99,7 @@ def test_a_detector_that_never_saw_the_town_finds_what_is_in_it(tmp_path) -> Non
     model = SHARED / "models" / "yolox_nano.onnx"
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     manifest = nano_manifest(tmp_path, model.name, digest)
-    detector = open_detector(manifest, plan=PlanSettings(lanes=1, threads=1, batch=1))
+    detector = open_detector(manifest, plan=Plan(lanes=1, threads=1, batch=1))
     found = {"person": [], "vehicle": []}
     for name in ("street-corner", "checkpoint", "two-cars-abreast"):
         for picture, truth in play(name, seconds=24, fps=0.4, wh=(640, 360)):

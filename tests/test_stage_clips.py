@@ -7,7 +7,7 @@ import pytest
 
 from edge_agent.errors import AgentError
 from edge_agent.stage.clips import BENCH, DEMO, Recipe, cache_folder, clip_path, prepare_clip
-from edge_agent.stage.site import BENCH_CAMERAS, DEMO_CAMERAS, choose_footage, write_site
+from edge_agent.stage.site import BENCH_CAMERAS, MEDIA_CAMERAS, choose_footage, write_site
 from tests import clips
 
 
@@ -104,10 +104,10 @@ def test_the_cache_is_the_users(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
 
 
 def test_cameras_take_the_footage_they_like_else_what_there_is(tmp_path: Path) -> None:
-    assert choose_footage(DEMO_CAMERAS, tmp_path) == {}
+    assert choose_footage(MEDIA_CAMERAS, tmp_path) == {}
     for name in ("b.mkv", "a.MP4", "motorway_640x360.mp4", "notes.txt"):
         (tmp_path / name).touch()
-    chosen = {camera: path.name for camera, path in choose_footage(DEMO_CAMERAS, tmp_path).items()}
+    chosen = {camera: path.name for camera, path in choose_footage(MEDIA_CAMERAS, tmp_path).items()}
     assert chosen == {
         "gate": "a.MP4",
         "plaza": "b.mkv",
@@ -116,9 +116,9 @@ def test_cameras_take_the_footage_they_like_else_what_there_is(tmp_path: Path) -
     }
 
 
-def test_the_demo_shows_three_rings_and_the_bench_four_streams() -> None:
-    assert len({camera.ring for camera in DEMO_CAMERAS}) == 3
-    assert len({camera.layer for camera in DEMO_CAMERAS}) >= 2
+def test_a_folder_of_videos_shows_three_rings_and_the_bench_four_streams() -> None:
+    assert len({camera.ring for camera in MEDIA_CAMERAS}) == 3
+    assert len({camera.layer for camera in MEDIA_CAMERAS}) >= 2
     assert len({camera.footage for camera in BENCH_CAMERAS}) == 4
 
 
@@ -127,13 +127,13 @@ def test_a_site_file_is_one_that_the_agent_takes(tmp_path: Path) -> None:
 
     manifest = tmp_path / "model.toml"
     manifest.touch()
-    urls = {camera.id: f"rtsp://127.0.0.1:8554/{camera.id}" for camera in DEMO_CAMERAS}
+    urls = {camera.id: f"rtsp://127.0.0.1:8554/{camera.id}" for camera in MEDIA_CAMERAS}
     path = write_site(
         tmp_path,
         agent_id="demo",
         broker_url="mqtt://127.0.0.1:1883",
         manifest=manifest,
-        cameras=DEMO_CAMERAS,
+        cameras=MEDIA_CAMERAS,
         urls=urls,
     )
     settings = load(path)

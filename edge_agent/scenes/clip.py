@@ -1,17 +1,19 @@
 """Clips of scenes: pictures encoded with H.264 or H.265, their truth beside them."""
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Sequence
-from concurrent.futures import ProcessPoolExecutor, wait
 from dataclasses import asdict, dataclass
 from fractions import Fraction
+from multiprocessing.connection import wait
+from multiprocessing.context import SpawnProcess
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import cv2
 
-from edge_agent.errors import UsageError
+from edge_agent.errors import AgentError, UsageError
 from edge_agent.scenes.render import build_stage, frames
 from edge_agent.scenes.stage import Scene, Stage
 from edge_agent.scenes.truth import ClipTruth, FrameTruth, write_truth
@@ -132,35 +134,49 @@ def render_clips(
     """Make several clips at once, each with its truth, in processes of their own.
 
     The longest first: order the costliest scene first. `progress` hears the part done of all.
-    Raises: UsageError as `render_clip` does.
+    Whatever ends this call early, Ctrl-C too, ends the processes with it.
+    Raises: AgentError naming a clip whose process failed; its own words are on stderr.
     """
     context = multiprocessing.get_context("spawn")  # a fork would copy threads' locks
     done = context.Array("d", len(orders))
-    with ProcessPoolExecutor(
-        processes, mp_context=context, initializer=_adopt, initargs=(done,)
-    ) as pool:
-        futures = [pool.submit(_render_order, i, order) for i, order in enumerate(orders)]
-        pending = set(futures)
-        while pending:
-            pending = wait(pending, timeout=_LOOK_S).not_done
+    waiting = list(enumerate(orders))
+    running: dict[int, tuple[Order, SpawnProcess]] = {}
+    try:
+        while waiting or running:
+            while waiting and len(running) < processes:
+                index, order = waiting.pop(0)
+                process = context.Process(target=_render_order, args=(done, index, order))
+                process.start()
+                running[process.sentinel] = order, process
+            for ended in wait(list(running), timeout=_LOOK_S):
+                _close(*running.pop(cast(int, ended)))
             if progress is not None:
                 progress(sum(done[:]) / len(orders))
-        for future in futures:
-            future.result()
+    finally:
+        for _, process in running.values():
+            process.kill()
+            process.join()
 
 
-_done: Any = None  # the array shared with the process that ordered
+def _close(order: Order, process: SpawnProcess) -> None:
+    process.join()
+    if process.exitcode:
+        raise AgentError(
+            f"clip {order.out.name}: the process that rendered it ended with status "
+            f"{process.exitcode}; no clip made"
+        )
 
 
-def _adopt(done: Any) -> None:
-    global _done
-    _done = done
+def _render_order(done: Any, index: int, order: Order) -> None:
+    """Render in a process of its own, which ends when the one that ordered is gone."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the one that ordered
     cv2.setNumThreads(1)
+    parent = multiprocessing.parent_process()
 
-
-def _render_order(index: int, order: Order) -> None:
     def tell(part: float) -> None:
-        _done[index] = part
+        done[index] = part
+        if parent is not None and not parent.is_alive():
+            raise SystemExit(1)
 
     render_clip(
         order.scene, seed=order.seed, seconds=order.seconds, fps=order.fps, wh=order.wh,

@@ -7,11 +7,15 @@ from pathlib import Path
 
 import tomlkit
 
+from edge_agent.config import boxed_model
 from edge_agent.types import Layer, Ring
 
-#: Where the model and the footage lie until the product brings its own.
+#: Where a detector and footage of other people lie beside a checkout.
 SHARED_MODEL = Path("shared/models/yolox_nano.onnx")
 SHARED_MEDIA = Path("shared/media")
+
+#: Of every agent on the stage: measuring would take 20 s, and runs would differ.
+PLAN: Mapping[str, int] = {"lanes": 2, "threads": 1, "batch": 1}
 
 _PROJECT = Path(__file__).parents[2]
 _VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".ts"}
@@ -19,7 +23,7 @@ _VIDEO_SUFFIXES = {".mp4", ".mkv", ".mov", ".avi", ".ts"}
 
 @dataclass(frozen=True, slots=True)
 class StageCamera:
-    """A camera of the stage and the footage it would like to play."""
+    """A camera of the stage and the footage, a file's name, that it would like to play."""
 
     id: str
     footage: str
@@ -27,7 +31,8 @@ class StageCamera:
     layer: Layer
 
 
-DEMO_CAMERAS = (
+#: What the demo plays from a folder of videos.
+MEDIA_CAMERAS = (
     StageCamera(
         "gate", "one-by-one-person-detection_768x432.mp4", Ring.URBAN, Layer.PORTRAIT
     ),
@@ -70,8 +75,8 @@ def choose_footage(cameras: Sequence[StageCamera], media: Path) -> dict[str, Pat
 
 
 def write_manifest(folder: Path, model: Path) -> Path:
-    """Write a copy of the project's manifest of YOLOX-Nano that points at `model`."""
-    document = tomlkit.parse((_PROJECT / "models/yolox_nano.toml").read_text())
+    """Write a copy of the agent's manifest of YOLOX-Nano that points at `model`."""
+    document = tomlkit.parse(boxed_model("yolox_nano").read_text())
     document["file"] = str(model.absolute())
     path = folder / "model.toml"
     path.write_text(tomlkit.dumps(document))
@@ -83,18 +88,25 @@ def write_site(
     *,
     agent_id: str,
     broker_url: str,
-    manifest: Path,
+    manifest: Path | None,
     cameras: Sequence[StageCamera],
     urls: Mapping[str, str],
     target_fps: float = 5.0,
+    username: str | None = None,
 ) -> Path:
-    """Write the site file of an agent whose state and status socket lie in `folder`."""
+    """Write the site file of an agent whose state and status socket lie in `folder`.
+
+    Args: `manifest` None is the agent's own detector; `username` is the account at every
+    camera, whose password is the environment's.
+    """
+    named = {} if manifest is None else {"manifest": str(manifest.absolute())}
+    account = {} if username is None else {"username": username}
     site = {
         "site": "stage",
         "agent_id": agent_id,
         "state_dir": str(folder / "state"),
         "broker": {"url": broker_url},
-        "model": {"manifest": str(manifest.absolute()), "plan": {"threads": 1, "batch": 1}},
+        "model": {**named, "plan": dict(PLAN)},
         "service": {"status_socket": str(status_socket(folder))},
         "camera": [
             {
@@ -103,6 +115,7 @@ def write_site(
                 "ring": camera.ring.value,
                 "layer": camera.layer.value,
                 "target_fps": target_fps,
+                **account,
             }
             for camera in cameras
         ],

@@ -77,7 +77,7 @@ class Batches(Dataset[Batch]):
 
     def __init__(
         self, pool: Pool, *, seed: int, size: int, total: int, knobs: Knobs | None = None,
-        plain_from: float = 0.9, fixed_wh: Wh | None = None, share: tuple[int, int] = (0, 1),
+        plain_from: float = 0.8, fixed_wh: Wh | None = None, share: tuple[int, int] = (0, 1),
     ) -> None:  # fmt: skip
         """`size` pictures of 416×256; after `plain_from` of `total` steps no mosaics.
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from edge_agent.detect import ArrayPicture, OnnxDetector, load_manifest, open_detector
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from edge_agent.types import ClockSource, Frame, FrameRef
 from models.training import judged
 from models.training.cpu_ratio import cpu_ms, ratios
@@ -29,6 +29,7 @@ from models.training.scoring import (
     Matched,
     at_threshold,
     average_precision,
+    both,
     interval,
     match,
     recall_at,
@@ -67,7 +68,7 @@ def open_low(manifest: Path, file: Path | None, folder: Path) -> OnnxDetector:
         lines += [f'{name} = "vehicle"' for name in YOLOX_CLASSES[1:]]
     low = folder / manifest.name
     low.write_text("\n".join(lines) + "\n")
-    return open_detector(low, plan=PlanSettings(lanes=1, batch=1), provider="cpu")
+    return open_detector(low, plan=Plan(lanes=1, batch=1), provider="cpu")
 
 
 def detect(detector: OnnxDetector, bgr: np.ndarray) -> Rows:
@@ -115,8 +116,19 @@ def photo_figures(result: Results) -> dict[str, Any]:
 
 
 def scene_figures(result: Results) -> dict[str, Any]:
-    """Return recall at a threshold that gives 0.1 false alarms a picture, pooled and by weather."""
+    """Return recall at the one threshold that gives 0.1 false alarms a picture, classes together.
+
+    Pooled over all weathers, then by weather at that threshold; and for each class by itself,
+    with 0.1 false alarms of its own.
+    """
     figures = {}
+    persons, vehicles = (pooled(result, name) for name in CLASSES)
+    best = recall_at([both(*pair) for pair in zip(persons, vehicles, strict=True)], 0.1)
+    figures["pooled, both classes"] = asdict(best)
+    for group in sorted({group for group, _ in result.matches}):
+        pairs = zip(*(result.matches[group, name] for name in CLASSES), strict=True)
+        together = [both(*pair) for pair in pairs]
+        figures[f"{group}, both classes"] = asdict(at_threshold(together, best.threshold))
     for class_name in CLASSES:
         best = recall_at(pooled(result, class_name), 0.1)
         figures[f"pooled, {class_name}"] = asdict(best)

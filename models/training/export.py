@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from edge_agent.detect import open_detector
-from edge_agent.settings import PlanSettings
+from edge_agent.settings import Plan
 from models.training.net import PREPARATION, ConvNorm, Head, RingNano
 from models.training.state import load_average
 
@@ -164,7 +164,7 @@ def difference_of(net: RingNano, path: Path, wh: tuple[int, int], manifest: Path
 
     Raises: ModelError where the agent refuses the model.
     """
-    open_detector(manifest, plan=PlanSettings(lanes=1, batch=4), provider="cpu")
+    open_detector(manifest, plan=Plan(lanes=1, batch=4), provider="cpu")
     session = ort.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     rng, worst = np.random.default_rng(1), 0.0
     for pictures, size in ((1, wh), (3, wh), (2, (640, 384))):

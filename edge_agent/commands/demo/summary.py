@@ -26,7 +26,8 @@ class Tally:
 
     def __init__(self) -> None:
         self.kinds: Counter[str] = Counter()
-        self._tracks: dict[str, Counter[str]] = {}
+        self._events: Counter[str] = Counter()
+        self._tracks: dict[tuple[str, str], set[int]] = {}
 
     def add(self, message: AnyMessage) -> None:
         """Count an event."""
@@ -35,13 +36,18 @@ class Tally:
             return
         self.kinds[kind.value] += 1
         if isinstance(message, TrackEvent | EndEvent):
-            seen = self._tracks.setdefault(message.camera_id, Counter())
-            seen["events"] += 1
-            seen.update(track.class_ for track in message.tracks)
+            self._events[message.camera_id] += 1
+            for track in message.tracks:
+                who = self._tracks.setdefault((message.camera_id, track.class_), set())
+                who.add(track.track_id)
 
-    def of(self, camera_id: str, what: str) -> int:
-        """Return a camera's number of track `events`, or of reports of `person` or `vehicle`."""
-        return self._tracks.get(camera_id, Counter())[what]
+    def events_of(self, camera_id: str) -> int:
+        """Return a camera's number of events about tracks."""
+        return self._events[camera_id]
+
+    def tracks_of(self, camera_id: str, what: str) -> int:
+        """Return how many different tracks of a class, person or vehicle, a camera told of."""
+        return len(self._tracks.get((camera_id, what), ()))
 
 
 def draw_summary(
@@ -55,7 +61,7 @@ def draw_summary(
     lines = [
         f"frames dropped: {_frame_drops(before, after)}",
         f"events: {sum(tally.kinds.values())} ({kinds})",
-        f"reports of tracks: {_reports(cameras, tally)}",
+        f"tracks: {_tracks(cameras, tally)}",
         f"latency from a frame's last packet to PUBACK: {_latency(before, after, 'event')}; "
         f"of updates, which wait to be sent together: {_latency(before, after, 'update')}",
         f"CPU: {per_stream * 1e3:.0f} ms a second and stream ({per_stream:.1%} of a core), "
@@ -75,7 +81,7 @@ def grown(before: dict[str, int], after: dict[str, int]) -> dict[str, int]:
 
 
 def _cameras(before: dict[str, Json], after: dict[str, Json], tally: Tally) -> Table:
-    table = Table(box=None, pad_edge=False)
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))  # 80 columns hold it
     for name in ("camera", "ring", "layer"):
         table.add_column(name)
     for name in (*_COUNTS, "events"):
@@ -84,7 +90,7 @@ def _cameras(before: dict[str, Json], after: dict[str, Json], tally: Tally) -> T
     for old, new in zip(before["cameras"], after["cameras"], strict=True):
         counts = grown(old["counts"], new["counts"])
         row = {column: counts.get(counter, 0) for column, counter in _COUNTS.items()}
-        row["events"] = tally.of(new["camera_id"], "events")
+        row["events"] = tally.events_of(new["camera_id"])
         totals.update(row)
         table.add_row(new["camera_id"], new["ring"], new["layer"], *map(str, row.values()))
     table.add_row("all", "", "", *(str(totals[name]) for name in row), style="bold")
@@ -100,10 +106,12 @@ def _frame_drops(before: dict[str, Json], after: dict[str, Json]) -> str:
     return "; ".join(said) or "none"
 
 
-def _reports(cameras: Sequence[str], tally: Tally) -> str:
+def _tracks(cameras: Sequence[str], tally: Tally) -> str:
     seen = {
         camera_id: [
-            f"{n} {what}s" for what in ("person", "vehicle") if (n := tally.of(camera_id, what))
+            f"{n} {what}{'s' * (n > 1)}"
+            for what in ("person", "vehicle")
+            if (n := tally.tracks_of(camera_id, what))
         ]
         for camera_id in cameras
     }

@@ -9,7 +9,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.live import Live
 
-from edge_agent.commands.demo_summary import Tally, draw_summary
+from edge_agent.commands.demo.lineup import Lineup
+from edge_agent.commands.demo.summary import Tally, draw_summary
 from edge_agent.commands.event_table import EventTable
 from edge_agent.commands.staged_agent import AGENT_STOPS_S, start_agent, wait_for_cameras
 from edge_agent.contract import parse_message
@@ -19,9 +20,9 @@ from edge_agent.deliver.endpoint import Endpoint
 from edge_agent.deliver.subscriber import Incoming, receive
 from edge_agent.health.status_socket import ask_status
 from edge_agent.stage.broker import BrokerKind, start_broker
-from edge_agent.stage.cameras import CameraKind, start_cameras
+from edge_agent.stage.cameras import CameraKind, choose_cameras, start_cameras
 from edge_agent.stage.child import Child
-from edge_agent.stage.site import DEMO_CAMERAS, status_socket, write_site
+from edge_agent.stage.site import status_socket, write_site
 from edge_agent.types import Json
 
 _DRAW_NS = 200_000_000
@@ -34,6 +35,7 @@ class Play:
     """A running demo."""
 
     console: Console
+    lineup: Lineup
     agent: Child
     socket: Path
     incoming: Iterator[Incoming | None]
@@ -65,7 +67,7 @@ class Play:
         """Print the summary of the counted time; return the cameras that never gave an event."""
         seconds, after = time.monotonic() - self._began, ask_status(self.socket)
         self.console.print(draw_summary(self._before, after, seconds, self._tally))
-        return [camera.id for camera in DEMO_CAMERAS if camera.id not in self._heard]
+        return [camera.id for camera in self.lineup.cameras if camera.id not in self._heard]
 
     def _hear(self, *, counted: bool) -> None:
         """Take the next message, waiting for it a moment, and show it."""
@@ -98,13 +100,15 @@ def start_play(
     stack: contextlib.ExitStack,
     console: Console,
     folder: Path,
-    clips: dict[str, Path],
-    manifest: Path,
-    broker_kind: BrokerKind,
-    camera_kind: CameraKind,
+    lineup: Lineup,
+    model: Path | None,
+    broker_kind: BrokerKind | None = None,
+    camera_kind: CameraKind | None = None,
 ) -> Play:
     """Start everything in order; `stack` stops it in reverse.
 
+    Args: `model` is a detector's manifest, None the agent's own; kinds that are None are what
+        is installed, cameras from pip first: the demo is the same everywhere.
     Raises: AgentError naming the part that did not come up, with its last words.
     """
     broker = start_broker(folder, kind=broker_kind)
@@ -113,11 +117,15 @@ def start_play(
         f"broker {broker.url} ({broker.kind}); in a second terminal:\n"
         f"  .venv/bin/edge-agent watch --broker {broker.url}"
     )
-    cameras = start_cameras(folder, clips, kind=camera_kind)
-    stack.callback(cameras.stop)
-    for camera in DEMO_CAMERAS:
-        url = cameras.urls[camera.id]
-        console.print(f"camera {camera.id}: {camera.ring}, {camera.layer}, {url}")
+    urls = lineup.urls
+    if not lineup.own:
+        cameras = start_cameras(
+            folder, lineup.clips, kind=camera_kind or choose_cameras(first="pip")
+        )
+        stack.callback(cameras.stop)
+        urls = cameras.urls
+    for camera in lineup.cameras:
+        console.print(f"camera {camera.id}: {camera.ring}, {camera.layer}, {urls[camera.id]}")
     incoming = receive(
         Endpoint("127.0.0.1", broker.port),
         [event_filter(DEFAULT_ROOT), gaps_filter(DEFAULT_ROOT)],
@@ -129,11 +137,12 @@ def start_play(
         folder,
         agent_id="demo",
         broker_url=broker.url,
-        manifest=manifest,
-        cameras=DEMO_CAMERAS,
-        urls=cameras.urls,
+        manifest=model,
+        cameras=lineup.cameras,
+        urls=urls,
+        username=lineup.username,
     )
-    agent = start_agent(folder, site_file)
+    agent = start_agent(folder, site_file, env=lineup.environment())
     stack.callback(agent.stop, AGENT_STOPS_S)
     table = EventTable(max(5, console.height - _SPARE_LINES))
-    return Play(console, agent, status_socket(folder), incoming, table)
+    return Play(console, lineup, agent, status_socket(folder), incoming, table)

@@ -1,0 +1,1 @@
+"""`edge-agent demo`: cameras, broker and agent on this machine. Begins in `command.py`."""

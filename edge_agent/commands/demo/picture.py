@@ -1,0 +1,146 @@
+"""`edge-agent demo --picture`: a still with boxes of each camera, and all of them on one sheet."""
+
+import random
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from rich.console import Console
+
+from edge_agent.clock import SystemClock
+from edge_agent.commands.camera_reading import CameraWatch
+from edge_agent.commands.demo.lineup import Lineup
+from edge_agent.detect import OnnxDetector, open_detector
+from edge_agent.errors import AgentError, UsageError
+from edge_agent.settings import CameraSettings, Plan
+from edge_agent.source import open_source
+from edge_agent.source.address import say_endpoint
+from edge_agent.types import ByteArray, Detections, Frame
+
+_FPS = 2.0  # pictures looked at in a second of the stream
+_LOOK_S = 8.0  # how long a camera is looked at; a clip is looked at whole, faster than it plays
+_PATIENCE_S = 60.0
+_STILL_WIDTH, _TILE_WIDTH, _COLUMNS = 960, 480, 2
+_COLOURS = {"person": (60, 170, 255), "vehicle": (255, 200, 60)}  # BGR: orange, light blue
+_FONT, _TEXT, _LINE_PX = cv2.FONT_HERSHEY_SIMPLEX, 0.3, 10
+_BAR_PX = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """A frame and what the detector is sure of in it."""
+
+    frame: Frame
+    found: Detections
+    names: tuple[str, ...]  # class of each detection
+    threshold: float  # the detector's
+
+    @property
+    def rank(self) -> tuple[int, float]:
+        """The more classes the better, then the more certainty beyond the threshold."""
+        return len(set(self.names)), float((self.found.score - self.threshold).sum())
+
+
+def take_pictures(console: Console, lineup: Lineup, manifest: Path, out: Path) -> None:
+    """Write `demo-CAMERA.png` for each camera into `out`, and `demo.png` with all of them.
+
+    Raises: ModelError, AgentError where a camera gives no picture, UsageError where `out`
+    cannot be written.
+    """
+    detector = open_detector(manifest, plan=Plan())
+    tiles = []
+    for camera in lineup.cameras:
+        settings = lineup.settings(camera, target_fps=_FPS)
+        still = take_still(settings, detector)
+        caption = f"{camera.id}   {camera.ring}, {camera.layer}"
+        tiles.append(draw(still, caption, _TILE_WIDTH))
+        path = out / f"demo-{camera.id}.png"
+        write_png(path, draw(still, caption, _STILL_WIDTH))
+        persons, vehicles = still.names.count("person"), still.names.count("vehicle")
+        console.print(f"{path}: {camera.ring}, {camera.layer}, {persons} persons, {vehicles} "
+                      "vehicles")  # fmt: skip
+    if len(tiles) > 1:
+        write_png(out / "demo.png", sheet_of(tiles))
+        console.print(f"{out / 'demo.png'}: all of them")
+
+
+def take_still(settings: CameraSettings, detector: OnnxDetector) -> Still:
+    """Return the frame that shows most, of a whole clip or of some seconds of a camera.
+
+    Raises: AgentError where no picture comes.
+    """
+    best: list[Still] = []
+
+    def look(frame: Frame) -> None:
+        found = detector.detect([frame], 0).rows(0)
+        sure = found.keep(found.score >= detector.score_threshold)
+        names = tuple(detector.classes[i].name for i in sure.class_id)
+        best.append(Still(frame, sure, names, detector.score_threshold))
+        best[:] = [max(best, key=lambda still: still.rank)]
+
+    watch = CameraWatch(look)
+    source = open_source(
+        settings, sink=watch, listener=watch, meter=watch, clock=SystemClock(), rng=random.Random()
+    )
+    source.start()
+    try:
+        watch.wait(lambda: watch.frame is not None or watch.over is not None, _PATIENCE_S)
+        is_file = "://" not in settings.url
+        watch.wait(lambda: watch.over is not None, _PATIENCE_S if is_file else _LOOK_S)
+    finally:
+        source.request_stop()
+        source.join(_PATIENCE_S)
+    if not best:
+        where = say_endpoint(settings.read_url, settings.transport.value)
+        raise AgentError(f"camera {settings.id}: {where} gave no picture; no still is written")
+    return best[0]
+
+
+def draw(still: Still, caption: str, width: int) -> ByteArray:
+    """Return the picture (h, width, 3) BGR with boxes, classes, scores and a caption."""
+    picture = still.frame.picture.to_bgr()
+    scale = width / picture.shape[1]
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
+    canvas = cv2.resize(picture, (width, round(picture.shape[0] * scale)), interpolation=how)
+    for i in np.argsort(still.found.score):  # the surest on top
+        name, score = still.names[i], float(still.found.score[i])
+        x0, y0, x1, y1 = (round(float(v) * scale) for v in still.found.xyxy[i])
+        cv2.rectangle(canvas, (x0, y0), (x1, y1), _COLOURS[name], 1, cv2.LINE_AA)
+        _write(canvas, f"{name} {score:.2f}".replace(" 0.", " ."), (x0, y0), _COLOURS[name])
+    band = np.full((_BAR_PX, width, 3), 24, np.uint8)
+    cv2.putText(band, caption, (6, 14), _FONT, 0.44, (235, 235, 235), 1, cv2.LINE_AA)
+    return np.vstack((band, np.asarray(canvas, np.uint8)))
+
+
+def _write(canvas: cv2.typing.MatLike, text: str, at: tuple[int, int], colour: tuple[int, int, int],
+) -> None:  # fmt: skip
+    """Write dark on a plate of the box's colour, above the box's corner or inside the picture."""
+    (length, _), _ = cv2.getTextSize(text, _FONT, _TEXT, 1)
+    x = max(0, min(at[0], canvas.shape[1] - length - 4))
+    y = max(_LINE_PX, at[1])
+    cv2.rectangle(canvas, (x, y - _LINE_PX), (x + length + 4, y), colour, -1)
+    cv2.putText(canvas, text, (x + 2, y - 2), _FONT, _TEXT, (0, 0, 0), 1, cv2.LINE_AA)
+
+
+def sheet_of(tiles: list[ByteArray]) -> ByteArray:
+    """Return tiles of one width in rows of two, dark where one is missing or lower.
+
+    Colours are rounded to steps of 8, which halves the file.
+    """
+    height = max(tile.shape[0] for tile in tiles)
+    rows = -(-len(tiles) // _COLUMNS)
+    sheet = np.full((rows * height, _COLUMNS * _TILE_WIDTH, 3), 24, np.uint8)
+    for i, tile in enumerate(tiles):
+        y, x = i // _COLUMNS * height, i % _COLUMNS * _TILE_WIDTH
+        sheet[y : y + tile.shape[0], x : x + _TILE_WIDTH] = tile
+    return sheet // 8 * 8 + 4
+
+
+def write_png(path: Path, picture: ByteArray) -> None:
+    """Write a PNG. Raises: UsageError where the path cannot be written."""
+    _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
+    try:
+        path.write_bytes(data.tobytes())
+    except OSError as error:
+        raise UsageError(f"{path}: {error.strerror}; --out may name another folder") from error
