@@ -51,8 +51,37 @@ check: $(VENV)/.setup-dev  ## format, lint, types, house
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_house.py
 
-bench: $(VENV)/.setup-dev  ## CPU of the agent over a bare program; ends with overhead N.NN
-	@$(BIN)/edge-agent bench
+bench: $(VENV)/.setup-dev  ## every promised figure of docs/performance.md, in 40 minutes
+	@$(BIN)/edge-agent bench table
+
+# What the agent is compared with: each in an environment of its own, never in .venv.
+# Mesopic needs Python 3.12; make bench-peers PEER_PYTHON=/path/to/python3.12 names one.
+PEERS := supervision mesopic inference
+PEER_supervision := supervision==0.30.9 opencv-python-headless onnxruntime
+PEER_mesopic := mesopic
+PEER_inference := inference-cpu
+PEER_PYTHON ?= python3
+
+bench-wakeup: $(VENV)/.setup-dev  ## what decoding on demand finds, misses and saves, in 20 minutes
+	@$(BIN)/edge-agent bench-wakeup --json build/bench-wakeup.json --markdown build/bench-wakeup.md
+
+bench-peers: $(VENV)/.setup-dev  ## environments of the programs of bench --peers (8 GB)
+	@mkdir -p build/peers
+	$(foreach peer,$(PEERS),$(call peer_environment,$(peer)))
+
+define peer_environment
+	if (rm -rf build/peers/$(1) && $(BIN)/uv venv --quiet --no-python-downloads \
+	    --python $(if $(filter mesopic,$(1)),$(PEER_PYTHON),$(BIN)/python) build/peers/$(1) && \
+	    $(BIN)/uv pip install --quiet --python build/peers/$(1)/bin/python $(PEER_$(1))) \
+	    2>build/peers/$(1).failed; then
+	  rm build/peers/$(1).failed
+	  echo "$(1): installed"
+	else
+	  rm -rf build/peers/$(1)
+	  echo "$(1): not installed: $$(tr -s '\n ' ' ' <build/peers/$(1).failed | cut -c -300)"
+	fi
+
+endef
 
 LOCK := uv pip compile --quiet --universal --generate-hashes --custom-compile-command "make lock" \
 	--annotation-style line pyproject.toml $(UPGRADE)
@@ -111,5 +140,5 @@ $(VENV)/.setup-dev: requirements-dev.lock $(VENV)/.setup
 	$(PIP) $(INSTALL) --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev system-deps demo test check bench lock check-aarch64 \
+.PHONY: help setup setup-dev system-deps demo test check bench bench-wakeup bench-peers lock check-aarch64 \
 	install-service uninstall-service clean

@@ -121,7 +121,7 @@ def test_without_any_pip_the_apt_line_is_printed(machine: BareMachine) -> None:
     [
         (["demo"], ".venv/bin/edge-agent demo"),
         (["demo", "SECONDS=30"], ".venv/bin/edge-agent demo --seconds 30"),
-        (["bench"], ".venv/bin/edge-agent bench"),
+        (["bench"], ".venv/bin/edge-agent bench table"),
         (["test"], ".venv/bin/python -m pytest"),
         (["test", "TESTS=tests/test_logs.py"], ".venv/bin/python -m pytest tests/test_logs.py"),
     ],

@@ -6,8 +6,8 @@ One process: a reader thread a stream receives and decodes every picture with Py
 threads call ONNX Runtime on a constant input, once for each point of each stream's pts grid
 (k / fps), which is when the agent analyses a frame. No picture reaches the model, nothing is
 tracked or sent: what the agent spends beyond this is its overhead. Imports nothing of the
-package. Prints `{"frames": n, "images": n, "streams": n}` for each line on standard input,
-and ends with it.
+package. Prints `{"frames": n, "images": n, "streams": n, "infer_cpu_s": s}` for each line on
+standard input, and ends with it.
 """
 
 import argparse
@@ -15,6 +15,7 @@ import json
 import queue
 import sys
 import threading
+import time
 
 import av
 import numpy as np
@@ -35,6 +36,7 @@ class Work:
     def __init__(self, streams: int, lanes: int) -> None:
         self.frames = [0] * streams
         self.images = [0] * lanes
+        self.infer_cpu_s = [0.0] * lanes
         self.stop = threading.Event()
         self._taken = [False] * streams
         self._due: queue.SimpleQueue[int | None] = queue.SimpleQueue()
@@ -62,7 +64,7 @@ class Work:
         """Return the counts as one line of JSON."""
         live = sum(n > 0 for n in self.frames)
         counts = {"frames": sum(self.frames), "images": sum(self.images), "streams": live}
-        return json.dumps(counts)
+        return json.dumps({**counts, "infer_cpu_s": sum(self.infer_cpu_s)})
 
 
 def read(url: str, fps: float, stream: int, work: Work) -> None:
@@ -89,7 +91,9 @@ def infer(session: onnxruntime.InferenceSession, lane: int, work: Work) -> None:
     shape = [n if isinstance(n, int) else 1 for n in given.shape]
     picture = np.full(shape, 114, np.float32)
     while work.wait():
+        began_s = time.thread_time()
         session.run(None, {given.name: picture})
+        work.infer_cpu_s[lane] += time.thread_time() - began_s
         work.images[lane] += 1
 
 

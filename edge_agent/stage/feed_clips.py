@@ -1,0 +1,183 @@
+"""Clips for the bench's cameras, in the codec, GOP length and rate control that are asked for.
+
+Busy clips are footage scaled to the asked size; quiet ones a still with fresh sensor noise
+in each picture. Kept in the user's cache under a name that holds a hash of everything they
+were made from.
+"""
+
+import hashlib
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import astuple, dataclass
+from enum import StrEnum
+from fractions import Fraction
+from pathlib import Path
+from typing import cast
+
+import av
+import cv2
+import numpy as np
+
+from edge_agent.errors import AgentError
+from edge_agent.stage.clips import Progress
+from edge_agent.types import ByteArray, Wh
+
+
+class Codec(StrEnum):
+    H264 = "h264"
+    H265 = "h265"
+
+
+class RateControl(StrEnum):
+    CRF = "crf"  # a quality is kept, as cameras' VBR does
+    CBR = "cbr"  # a bitrate is kept
+
+
+_FORMAT = 1  # raise it when the code below makes other clips from the same recipe
+_CRF = {Codec.H264: 26, Codec.H265: 28}
+#: Bits a pixel of a camera set to a constant bitrate: 4 Mbit/s at 1080p25 in H.264.
+_CBR_BITS = {Codec.H264: 0.077, Codec.H265: 0.045}
+#: Grey levels of the noise in a quiet picture. At CRF 26 its 1080p25 stream then has 0.5 Mbit/s
+#: and P packets of some 500 bytes.
+_NOISE = 3.0
+_NOISE_FIELDS = 8
+
+
+@dataclass(frozen=True, slots=True)
+class FeedRecipe:
+    """How a camera's stream is coded; the defaults are what the figures are measured on."""
+
+    wh: Wh = (1920, 1080)
+    fps: int = 25
+    gop: int = 50  # pictures from one keyframe to the next
+    codec: Codec = Codec.H264
+    rate: RateControl = RateControl.CRF
+    b_frames: int = 0
+    seconds: float = 24.0
+
+
+def feed_clip(
+    name: str,
+    origin: bytes,
+    pictures: Callable[[], Iterator[av.VideoFrame]],
+    recipe: FeedRecipe,
+    folder: Path,
+    progress: Progress,
+) -> Path:
+    """Return the clip of `pictures` in `folder`, encoding it where it is not there yet.
+
+    Args: `origin` what the pictures are made from, for the clip's name; `pictures` gives them
+        in yuv420p and at the recipe's size.
+    Raises: AgentError where there is no picture or FFmpeg fails.
+    """
+    digest = hashlib.sha256(repr((_FORMAT, astuple(recipe))).encode() + origin).hexdigest()
+    clip = folder / f"feed-{name}-{digest[:16]}.mp4"
+    if clip.exists():
+        return clip
+    part = clip.with_name(f"{clip.name}.{os.getpid()}.part")
+    try:
+        _encode(pictures(), recipe, part, progress)
+        part.replace(clip)
+    except (av.FFmpegError, OSError) as error:
+        raise AgentError(f"clip {name}: {error}; no clip made") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return clip
+
+
+def footage_origin(source: Path) -> bytes:
+    """Return what stands for a video file in its clip's name."""
+    with source.open("rb") as footage:
+        return hashlib.file_digest(footage, "sha256").digest()
+
+
+def footage_pictures(source: Path, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
+    """Yield the footage's pictures from its beginning, filling the recipe's size and rate."""
+    width, height = recipe.wh
+    with av.open(str(source)) as footage:
+        video = footage.streams.video[0]
+        video.thread_type = "NONE"
+        graph = av.filter.Graph()
+        graph.link_nodes(
+            graph.add_buffer(template=video),
+            graph.add("scale", f"{width}:{height}:force_original_aspect_ratio=increase"),
+            graph.add("crop", f"{width}:{height}"),
+            graph.add("fps", str(recipe.fps)),
+            graph.add("format", "yuv420p"),
+            graph.add("buffersink"),
+        ).configure()
+        for frame in footage.decode(video):
+            if frame.time is not None and frame.time >= recipe.seconds:
+                break
+            graph.vpush(frame)
+            yield from _drain(graph)
+        graph.vpush(None)
+        yield from _drain(graph)
+
+
+def quiet_pictures(still: ByteArray, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
+    """Yield `still` (h, w, 3) BGR, of the recipe's size, with other noise in each picture."""
+    width, height = recipe.wh
+    planes = cv2.cvtColor(still, cv2.COLOR_BGR2YUV_I420)
+    rng = np.random.default_rng(5)
+    fields = np.round(rng.normal(0, _NOISE, (_NOISE_FIELDS, height, width))).astype(np.int8)
+    for _ in range(round(recipe.seconds * recipe.fps)):
+        shift = (int(rng.integers(height)), int(rng.integers(width)))
+        noise = np.roll(fields[rng.integers(_NOISE_FIELDS)], shift, (0, 1))
+        picture: ByteArray = planes.astype(np.uint8)  # a copy
+        picture[:height] = cv2.add(picture[:height], noise, dtype=cv2.CV_8U)
+        yield av.VideoFrame.from_ndarray(picture, "yuv420p")
+
+
+def _encode(
+    pictures: Iterator[av.VideoFrame], recipe: FeedRecipe, target: Path, progress: Progress
+) -> None:
+    rate = Fraction(recipe.fps)
+    expected = max(1.0, recipe.seconds * recipe.fps)
+    count = 0
+    with av.open(str(target), "w", format="mp4") as out:
+        stream = _open_stream(out, recipe)
+        for picture in pictures:
+            picture.pts, picture.time_base = count, 1 / rate
+            picture.pict_type = 0  # the footage's own I, P and B do not bind the encoder
+            out.mux(stream.encode(picture))
+            count += 1
+            progress(min(1.0, count / expected))
+        if not count:
+            raise AgentError(f"clip {target.name}: no picture to make it from")
+        out.mux(stream.encode(None))
+
+
+def _open_stream(out: av.container.OutputContainer, recipe: FeedRecipe) -> av.VideoStream:
+    encoder = {Codec.H264: "libx264", Codec.H265: "libx265"}[recipe.codec]
+    options = encoder_options(recipe)
+    stream = cast("av.VideoStream", out.add_stream(encoder, rate=recipe.fps, options=options))
+    stream.width, stream.height = recipe.wh
+    stream.pix_fmt = "yuv420p"
+    return stream
+
+
+def encoder_options(recipe: FeedRecipe) -> dict[str, str]:
+    """Return FFmpeg's options for libx264 or libx265: regular keyframes, closed GOPs."""
+    bits = round(_CBR_BITS[recipe.codec] * recipe.wh[0] * recipe.wh[1] * recipe.fps)
+    gop, b_frames = str(recipe.gop), str(recipe.b_frames)
+    options = {"preset": "veryfast", "g": gop, "bf": b_frames, "forced-idr": "1"}
+    if recipe.rate is RateControl.CBR:
+        options |= {"b": str(bits), "minrate": str(bits), "maxrate": str(bits)}
+        options["bufsize"] = str(bits)
+    else:
+        options["crf"] = str(_CRF[recipe.codec])
+    if recipe.codec is Codec.H264:
+        options["sc_threshold"] = "0"
+        return options | ({"nal-hrd": "cbr"} if recipe.rate is RateControl.CBR else {})
+    x265 = f"log-level=none:keyint={gop}:min-keyint={gop}:bframes={b_frames}:scenecut=0"
+    x265 += ":open-gop=0" + (":strict-cbr=1" if recipe.rate is RateControl.CBR else "")
+    return options | {"preset": "ultrafast", "x265-params": x265}
+
+
+def _drain(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
+    while True:
+        try:
+            yield graph.vpull()
+        except (BlockingIOError, EOFError):
+            return
