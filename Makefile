@@ -63,7 +63,8 @@ PEER_inference := inference-cpu
 PEER_PYTHON ?= python3
 
 bench-wakeup: $(VENV)/.setup-dev  ## what decoding on demand finds, misses and saves, in 20 minutes
-	@$(BIN)/edge-agent bench-wakeup --json build/bench-wakeup.json --markdown build/bench-wakeup.md
+	@mkdir -p build
+	$(BIN)/edge-agent bench-wakeup --json build/bench-wakeup.json --markdown build/bench-wakeup.md
 
 bench-peers: $(VENV)/.setup-dev  ## environments of the programs of bench --peers (8 GB)
 	@mkdir -p build/peers

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from edge_agent.types import ByteArray
-from edge_agent.wakeup.looks import LookSignal
+from edge_agent.wakeup.looks import LookSignal, changed_since
 
 Picture = np.ndarray[tuple[int, int], np.dtype[np.float64]]
 _TEXTURE = np.random.default_rng(1).integers(40, 200, (18, 32)).astype(np.uint8)
@@ -140,3 +140,21 @@ def test_looks_of_odd_sizes_do_not_break_it(wh: tuple[int, int]) -> None:
     signal = LookSignal()
     for level in (0, 255, 7):
         signal.look(np.full((wh[1], wh[0]), level, np.uint8), quiet=True)
+
+
+@pytest.mark.parametrize(
+    ("looks", "since"),
+    [
+        ([], 10),
+        ([(6, False), (8, False)], 8),
+        ([(6, False), (8, True)], 6),
+        ([(4, False), (6, True), (8, True)], 6),  # not further back than 4.5 s
+        ([(2, True)], 2),  # a long GOP: the look before it is all there is
+    ],
+)
+def test_an_alarm_may_have_begun_at_the_look_before_or_at_the_first_half_alarm(
+    looks: list[tuple[int, bool]], since: int
+) -> None:
+    second = 1_000_000_000
+    given = [(at * second, half) for at, half in looks]
+    assert changed_since(given, 10 * second) == since * second

@@ -7,6 +7,8 @@ burnt-in clock) has learned its own scale, pixel by pixel. What is left is avera
 a small person's size, and the largest of them counts.
 """
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 
@@ -28,6 +30,7 @@ _WARM_LOOKS = 4
 #: The first look after falling asleep or waking up must exceed the limit so many times: asleep,
 #: keyframes are decoded without the loop filter, and all block edges differ a little.
 _TURNED = 2.0
+_FURTHEST_NS = 4_500_000_000  # how far looks lead back
 
 
 class LookSignal:
@@ -128,3 +131,20 @@ class LookSignal:
         self._usual += (min(self._alarm_score, 1.5 * self.limit) - self._usual) * _RISE
         if self._alarm is not None and self._noise is not None:
             np.maximum(self._noise, self._alarm * np.float32(_FORGIVEN), out=self._noise)
+
+
+def changed_since(looks: Sequence[tuple[int, bool]], stream_ns: int) -> int:
+    """Return from when on an alarm of the look at `stream_ns` may have begun.
+
+    That is the look before it; where that was half an alarm, the one before that, and so on.
+
+    Args: `looks` (ns, half an alarm) of the looks before, oldest first.
+    """
+    found_ns = stream_ns
+    for ns, half in reversed(looks):
+        if stream_ns - ns > _FURTHEST_NS and found_ns < stream_ns:
+            break
+        found_ns = ns
+        if not half:
+            break
+    return found_ns

@@ -5,7 +5,7 @@ import random
 from edge_agent.types import ByteArray, Json, Wh
 from edge_agent.wakeup.audits import AUDIT_S, Audits
 from edge_agent.wakeup.faults import Faults
-from edge_agent.wakeup.looks import LookSignal
+from edge_agent.wakeup.looks import LookSignal, changed_since
 from edge_agent.wakeup.plan import choose_plan
 from edge_agent.wakeup.proof import Proof
 from edge_agent.wakeup.rates import Rates
@@ -26,6 +26,7 @@ _UNANSWERED_NS = 30 * _NS
 _REST_NS = 3 * _NS
 #: Alarms of a connection's first seconds do not count: its encoder has just begun.
 _START_NS = 5 * _NS
+_HALF_ALARM = 0.5  # of the limit: the look did not tell, but it was not nothing
 _LONG_AGO = -(1 << 62)
 _FORGIVE_NS = 3600 * _NS
 
@@ -60,7 +61,7 @@ class WakeWatch:
         self._slept_ns = 0
         self._busy_gop = False
         self._audit_ns: int | None = None
-        self._last_look_ns: int | None = None
+        self._looks: tuple[tuple[int, bool], ...] = ()  # the last: ns, whether half an alarm
         self._doubted_ns: int | None = None
         self._keys: tuple[tuple[int, int], ...] = ()  # (ns, spared) at the last keyframes
         self._plan = (Asleep.STAY_AWAKE, "it has just connected")
@@ -109,10 +110,13 @@ class WakeWatch:
 
         `stream_ns` is the time of the keyframe's packet, as given to `packet`.
         """
-        before_ns, self._last_look_ns = self._last_look_ns, stream_ns
+        from_ns = changed_since(self._looks, stream_ns)
         self._faults.look(luma, stream_ns)
         quiet = not awake or stream_ns - self._moved_ns > _REST_NS
+        limit = self.looks.limit
         fired = self.looks.look(luma, quiet=quiet, awake=awake)
+        raised = self.looks.score > _HALF_ALARM * limit
+        self._looks = (*self._looks[-3:], (stream_ns, raised))
         if self.spared and not awake:
             self.spared -= 1
         if not fired or self._is_new(stream_ns):
@@ -120,9 +124,7 @@ class WakeWatch:
         self.look_proof.alarm(stream_ns)
         if awake or self.looks.margin.exhausted:
             return None
-        return self._wake(
-            WakeReason.PICTURE, stream_ns, stream_ns if before_ns is None else before_ns
-        )
+        return self._wake(WakeReason.PICTURE, stream_ns, from_ns)
 
     def tracks(self, moving: int, *, stream_ns: int) -> None:
         """Take how many confirmed, not stationary tracks an analysed frame has (while awake).
