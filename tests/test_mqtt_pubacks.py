@@ -223,13 +223,14 @@ def test_a_row_above_the_brokers_packet_size_is_parked(tmp_path: Path) -> None:
         assert seqs(peer.rows()) == [1, 3, 4]
 
 
-def test_latency_is_measured_to_the_puback_by_kind(tmp_path: Path) -> None:
+def test_latency_is_measured_to_the_commit_and_to_the_puback_by_kind(tmp_path: Path) -> None:
     with ScriptedPeer() as peer, running(tmp_path, peer) as (agent, meter):
         agent.put(event(mono_ns=1))
         agent.put(event(EventKind.UPDATE, mono_ns=1))
         agent.put(event(EventKind.END))  # knows no arrival
         wait_until(lambda: meter.counts["events_acked"] == 4, "all acked")
         assert {name: len(times) for name, times in meter.seconds.items()} == {
+            "latency_commit": 1,  # of what is not an update
             "latency_event": 1,
             "latency_update": 1,
         }
