@@ -63,20 +63,26 @@ def feed_clip(
     recipe: FeedRecipe,
     folder: Path,
     progress: Progress,
+    *,
+    run_in: int = 0,
 ) -> Path:
     """Return the clip of `pictures` in `folder`, encoding it where it is not there yet.
+
+    `run_in` whole GOPs are encoded before the clip begins and left out: an encoder's first GOP
+    has other sizes than the rest, and in a looped clip that looks like movement.
 
     Args: `origin` what the pictures are made from, for the clip's name; `pictures` gives them
         in yuv420p and at the recipe's size.
     Raises: AgentError where there is no picture or FFmpeg fails.
     """
-    digest = hashlib.sha256(repr((_FORMAT, astuple(recipe))).encode() + origin).hexdigest()
+    made_of = repr((_FORMAT, astuple(recipe), run_in)).encode() + origin
+    digest = hashlib.sha256(made_of).hexdigest()
     clip = folder / f"feed-{name}-{digest[:16]}.mp4"
     if clip.exists():
         return clip
     part = clip.with_name(f"{clip.name}.{os.getpid()}.part")
     try:
-        _encode(pictures(), recipe, part, progress)
+        _encode(pictures(), recipe, part, progress, left_out=run_in * recipe.gop)
         part.replace(clip)
     except (av.FFmpegError, OSError) as error:
         raise AgentError(f"clip {name}: {error}; no clip made") from error
@@ -115,13 +121,18 @@ def footage_pictures(source: Path, recipe: FeedRecipe) -> Iterator[av.VideoFrame
         yield from _drain(graph)
 
 
-def quiet_pictures(still: ByteArray, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
-    """Yield `still` (h, w, 3) BGR, of the recipe's size, with other noise in each picture."""
+def quiet_pictures(
+    still: ByteArray, recipe: FeedRecipe, *, run_in: int = 0
+) -> Iterator[av.VideoFrame]:
+    """Yield `still` (h, w, 3) BGR, of the recipe's size, with other noise in each picture.
+
+    As many as the recipe's seconds need, and `run_in` GOPs before.
+    """
     width, height = recipe.wh
     planes = cv2.cvtColor(still, cv2.COLOR_BGR2YUV_I420)
     rng = np.random.default_rng(5)
     fields = np.round(rng.normal(0, _NOISE, (_NOISE_FIELDS, height, width))).astype(np.int8)
-    for _ in range(round(recipe.seconds * recipe.fps)):
+    for _ in range(round(recipe.seconds * recipe.fps) + run_in * recipe.gop):
         shift = (int(rng.integers(height)), int(rng.integers(width)))
         noise = np.roll(fields[rng.integers(_NOISE_FIELDS)], shift, (0, 1))
         picture: ByteArray = planes.astype(np.uint8)  # a copy
@@ -130,22 +141,37 @@ def quiet_pictures(still: ByteArray, recipe: FeedRecipe) -> Iterator[av.VideoFra
 
 
 def _encode(
-    pictures: Iterator[av.VideoFrame], recipe: FeedRecipe, target: Path, progress: Progress
+    pictures: Iterator[av.VideoFrame],
+    recipe: FeedRecipe,
+    target: Path,
+    progress: Progress,
+    *,
+    left_out: int,
 ) -> None:
     rate = Fraction(recipe.fps)
     expected = max(1.0, recipe.seconds * recipe.fps)
-    count = 0
+    count = encoded = 0
+
+    def keep(packets: list["av.Packet[av.VideoStream]"]) -> None:
+        nonlocal encoded
+        for packet in packets:
+            encoded += 1
+            if encoded > left_out and packet.pts is not None and packet.dts is not None:
+                packet.pts -= left_out
+                packet.dts -= left_out
+                out.mux(packet)
+
     with av.open(str(target), "w", format="mp4") as out:
         stream = _open_stream(out, recipe)
         for picture in pictures:
             picture.pts, picture.time_base = count, 1 / rate
             picture.pict_type = 0  # the footage's own I, P and B do not bind the encoder
-            out.mux(stream.encode(picture))
+            keep(stream.encode(picture))
             count += 1
             progress(min(1.0, count / expected))
         if not count:
             raise AgentError(f"clip {target.name}: no picture to make it from")
-        out.mux(stream.encode(None))
+        keep(stream.encode(None))
 
 
 def _open_stream(out: av.container.OutputContainer, recipe: FeedRecipe) -> av.VideoStream:

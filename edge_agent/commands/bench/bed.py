@@ -49,6 +49,8 @@ class SceneKind(StrEnum):
 _STREAMS_A_SERVER = 48
 #: What stands in for footage: rendered small and slow, the clip's encoder enlarges it.
 _RENDERED_WH, _RENDERED_FPS, _RENDERED_S = (640, 360), 12, 12.0
+#: GOPs that a quiet clip leaves out at its beginning.
+_RUN_IN = 2
 _STILL_SEED = 7
 
 
@@ -132,7 +134,10 @@ def make_clips(scene: SceneKind, recipe: FeedRecipe, tell: Teller) -> dict[str, 
     made = {}
     for name, (origin, pictures) in _sources(scene, recipe, folder, tell).items():
         with tell.making(f"{name} {recipe.codec} {recipe.rate} GOP {recipe.gop}") as progress:
-            made[name] = feed_clip(name, origin, pictures, recipe, folder, progress)
+            made[name] = feed_clip(
+                name, origin, pictures, recipe, folder, progress,
+                run_in=_RUN_IN if scene is SceneKind.QUIET else 0,
+            )  # fmt: skip
     return made
 
 
@@ -157,7 +162,7 @@ def _sources(
 def _quiet(recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
     street = scene_named("night-street", hour=Hour.DAY, clock=False)
     still, _ = next(iter(frames(street, seed=_STILL_SEED, seconds=1, fps=1, wh=recipe.wh)))
-    return quiet_pictures(still, recipe)
+    return quiet_pictures(still, recipe, run_in=_RUN_IN)
 
 
 def _rendered(name: str, folder: Path, tell: Teller) -> Path:
