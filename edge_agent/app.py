@@ -30,7 +30,7 @@ from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.hotloop.step import CameraPipeline
 from edge_agent.policy.severity import severity_of
 from edge_agent.ports import Source
-from edge_agent.settings import AgentSettings, CameraSettings
+from edge_agent.settings import AgentSettings, CameraSettings, Plan
 from edge_agent.source import open_source
 from edge_agent.types import CameraChange, Event, EventKind, Json
 
@@ -80,11 +80,10 @@ class App:
         self._clock = clock or SystemClock()
         boot_id = uuid.uuid4().hex
         decision = decision or plan_without_measuring(settings.model)
-        plan = decision.plan
         self.meters = Meters({camera.id: camera.slo_s for camera in settings.camera})
         detector = open_detector(
             model_manifest(settings),
-            plan=plan,
+            plan=decision.plan,
             provider=decision.provider,
             meter=self.meters,
         )
@@ -97,8 +96,23 @@ class App:
             clock=self._clock,
             meter=self.meters,
         )
-        self._pipelines = [self._pipeline(camera, detector) for camera in settings.camera]
-        self._board = SlotBoard(settings.camera, plan=plan, clock=self._clock, meter=self.meters)
+        self._wire_hot_loop(detector, decision.plan)
+        self._wire_load(decision.plan)
+        self._sources = {
+            camera.id: self._source(number, camera) for number, camera in enumerate(settings.camera)
+        }
+        running = self._running(boot_id, detector, decision)
+        self.health = AgentHealth(settings, running, clock=self._clock, meters=self.meters)
+        self._status = StatusServer(status_socket, self.health.snapshot)
+        address = settings.service.metrics
+        self._metrics = None if address is None else MetricsServer(address, self.health.snapshot)
+        self._states_told_ns = self._clock.mono_ns()
+
+    def _wire_hot_loop(self, detector: OnnxDetector, plan: Plan) -> None:
+        """Slots, lanes, and what each frame's detections go through."""
+        cameras = self.settings.camera
+        self._pipelines = [self._pipeline(camera, detector) for camera in cameras]
+        self._board = SlotBoard(cameras, plan=plan, clock=self._clock, meter=self.meters)
         self._lanes = Lanes(
             self._board,
             detector,
@@ -107,17 +121,20 @@ class App:
             clock=self._clock,
             meter=self.meters,
         )
+
+    def _wire_load(self, plan: Plan) -> None:
+        """What measures how full the box is, and what gives up frames for it."""
         self._shedding = Shedding(
-            settings.camera,
+            self.settings.camera,
             self._pipelines,
-            coast_s=settings.tracking.coast_s,
-            enabled=settings.service.shed_load,
+            coast_s=self.settings.tracking.coast_s,
+            enabled=self.settings.service.shed_load,
             events=self.delivery,
             clock=self._clock,
             meter=self.meters,
         )
         self._gauge = LoadGauge(
-            settings.camera,
+            self.settings.camera,
             lanes=plan.lanes,
             meters=self.meters,
             came=self._shedding.came,
@@ -127,14 +144,14 @@ class App:
             pressure=PressureReader().read,
             clock=self._clock,
         )
-        self._sources = {
-            camera.id: self._source(number, camera) for number, camera in enumerate(settings.camera)
-        }
-        running = Running(
+
+    def _running(self, boot_id: str, detector: OnnxDetector, decision: Decision) -> Running:
+        """Return what the snapshot asks the parts for."""
+        return Running(
             boot_id=boot_id,
             model_id=detector.model_id,
             provider=detector.provider,
-            plan=plan,
+            plan=decision.plan,
             plan_origin=decision.origin,
             plan_why=decision.why,
             delivery=self.delivery.snapshot,
@@ -143,11 +160,6 @@ class App:
             load_of=self._shedding.camera,
             pressure=lambda: self._gauge.pressure,
         )
-        self.health = AgentHealth(settings, running, clock=self._clock, meters=self.meters)
-        self._status = StatusServer(status_socket, self.health.snapshot)
-        address = settings.service.metrics
-        self._metrics = None if address is None else MetricsServer(address, self.health.snapshot)
-        self._states_told_ns = self._clock.mono_ns()
 
     def _pipeline(self, camera: CameraSettings, detector: OnnxDetector) -> CameraPipeline:
         return CameraPipeline(
