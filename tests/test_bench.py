@@ -8,6 +8,7 @@ import json
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 
 import av
@@ -35,8 +36,16 @@ from edge_agent.commands.bench.tell import Teller
 from edge_agent.errors import AgentError, UsageError
 from edge_agent.stage import bare
 from edge_agent.stage.child import start_child
-from edge_agent.stage.feed_clips import Codec, FeedRecipe, RateControl, quiet_pictures
+from edge_agent.stage.feed_clips import (
+    Codec,
+    FeedRecipe,
+    RateControl,
+    busy_pictures,
+    feed_clip,
+    quiet_pictures,
+)
 from edge_agent.stage.processes import family, family_cpu_s, family_memory_mb, resident_mb
+from tests import clips
 from tests.bench_reports import report as bench_report
 from tests.clips import SHARED
 from tests.waiting import wait_until
@@ -213,6 +222,22 @@ def test_a_quiet_clip_is_coded_as_asked(
         )
     again = make_clips(SceneKind.QUIET, recipe, Teller(quiet=True))
     assert list(again.values()) == [clip]
+
+
+def test_footage_fills_the_size_and_the_rate_that_are_asked(tmp_path: Path) -> None:
+    source = clips.clip(clips.Recipe(frames=25, fps=10))  # 10 fps to 25, 4:3 to 16:9
+    recipe = FeedRecipe()
+    pictures = partial(busy_pictures, source, recipe)
+    clip = feed_clip("walk", b"walk", pictures, recipe, tmp_path, lambda done: None)
+    packets = packets_of(clip)
+    assert abs(len(packets) - 62) <= 1
+    assert [i for i, packet in enumerate(packets) if packet.is_keyframe] == [0, 50]
+    times = [p.pts * p.time_base * 25 for p in packets if p.pts is not None and p.time_base]
+    assert times == list(range(len(packets)))
+    with av.open(str(clip)) as container:
+        video = container.streams.video[0]
+        assert (video.codec_context.name, video.width, video.height) == ("h264", 1920, 1080)
+        assert video.average_rate == 25
 
 
 def test_a_constant_bitrate_is_kept_where_nothing_moves(

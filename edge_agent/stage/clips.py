@@ -15,6 +15,7 @@ from pathlib import Path
 import av
 
 from edge_agent.errors import AgentError
+from edge_agent.stage.footage import footage_pictures
 
 #: Told the share that is done, 0..1.
 Progress = Callable[[float], None]
@@ -25,11 +26,9 @@ _REPORT_EVERY = 25  # pictures
 
 @dataclass(frozen=True, slots=True)
 class Recipe:
-    """How a clip is made; `wh` and `fps` None keep the footage's own."""
+    """How a clip is made; the footage's own rate stays."""
 
     max_width: int | None = None  # shrink to this width, never enlarge
-    wh: tuple[int, int] | None = None  # fill exactly this size, cutting what sticks out
-    fps: int | None = None
     crf: int = 23
     gop_s: float = 1.0
     preset: str = "veryfast"
@@ -39,8 +38,6 @@ class Recipe:
 
 #: A town camera's substream, light enough for four on a small board.
 DEMO = Recipe(max_width=768)
-#: What the overhead is measured on: 1080p25, CRF 26, GOP 50.
-BENCH = Recipe(wh=(1920, 1080), fps=25, crf=26, gop_s=2.0, last_s=24.0)
 
 
 def cache_folder() -> Path:
@@ -64,28 +61,36 @@ def prepare_clip(source: Path, recipe: Recipe, folder: Path, progress: Progress)
 
     Raises: AgentError where the footage cannot be read or encoded.
     """
-    clip = clip_path(source, recipe, folder)
+    return make_once(
+        clip_path(source, recipe, folder),
+        source.name,
+        lambda part: _encode(source, recipe, part, progress),
+    )
+
+
+def make_once(clip: Path, name: str, make: Callable[[Path], None]) -> Path:
+    """Return `clip`, which `make` writes under another name first where it is not there yet.
+
+    What is there is whole. Raises: AgentError naming `name` where FFmpeg or the disk fails.
+    """
     if clip.exists():
         return clip
     part = clip.with_name(f"{clip.name}.{os.getpid()}.part")
     try:
-        _encode(source, recipe, part, progress)
+        make(part)
         part.replace(clip)
     except (av.FFmpegError, OSError) as error:
-        raise AgentError(f"clip {source.name}: {error}; no clip made") from error
+        raise AgentError(f"clip {name}: {error}; no clip made") from error
     finally:
         part.unlink(missing_ok=True)
     return clip
 
 
 def _encode(source: Path, recipe: Recipe, target: Path, progress: Progress) -> None:
-    with av.open(str(source)) as footage, av.open(str(target), "w", format="mp4") as out:
-        video = footage.streams.video[0]
-        video.thread_type = "NONE"
-        rate = Fraction(recipe.fps or video.average_rate or 25).limit_denominator(1001)
-        expected = _expected_pictures(footage, recipe, rate)
+    rate, expected = _measure(source, recipe)
+    with av.open(str(target), "w", format="mp4") as out:
         stream = None
-        for index, picture in enumerate(_pictures(footage, recipe, rate)):
+        for index, picture in enumerate(_pictures(source, recipe, rate)):
             if stream is None:
                 stream = _open_stream(out, recipe, rate, (picture.width, picture.height))
             picture.pts, picture.time_base = index, 1 / rate
@@ -99,13 +104,14 @@ def _encode(source: Path, recipe: Recipe, target: Path, progress: Progress) -> N
         progress(1.0)
 
 
-def _expected_pictures(
-    footage: av.container.InputContainer, recipe: Recipe, rate: Fraction
-) -> float:
-    length_s = footage.duration / 1e6 if footage.duration else 0.0
+def _measure(source: Path, recipe: Recipe) -> tuple[Fraction, float]:
+    """Return the footage's rate, and about how many pictures of it the clip gets."""
+    with av.open(str(source)) as footage:
+        rate = Fraction(footage.streams.video[0].average_rate or 25).limit_denominator(1001)
+        length_s = footage.duration / 1e6 if footage.duration else 0.0
     if recipe.last_s is not None:
         length_s = min(length_s, recipe.last_s)
-    return max(1.0, (length_s - recipe.first_s) * float(rate))
+    return rate, max(1.0, (length_s - recipe.first_s) * float(rate))
 
 
 def _open_stream(
@@ -119,42 +125,7 @@ def _open_stream(
     return stream
 
 
-def _pictures(
-    footage: av.container.InputContainer, recipe: Recipe, rate: Fraction
-) -> Iterator[av.VideoFrame]:
-    """Yield the footage's pictures at the recipe's size, rate and stretch of time."""
-    video = footage.streams.video[0]
-    graph = av.filter.Graph()
-    chain = [graph.add_buffer(template=video), *_filters(graph, recipe, rate)]
-    chain.append(graph.add("buffersink"))
-    graph.link_nodes(*chain).configure()
-    for frame in footage.decode(video):
-        if frame.time is None or frame.time < recipe.first_s:
-            continue
-        if recipe.last_s is not None and frame.time >= recipe.last_s:
-            break
-        graph.vpush(frame)
-        yield from _drain(graph)
-    graph.vpush(None)
-    yield from _drain(graph)
-
-
-def _filters(
-    graph: av.filter.Graph, recipe: Recipe, rate: Fraction
-) -> Iterator[av.filter.context.FilterContext]:
-    if recipe.wh is not None:
-        width, height = recipe.wh
-        yield graph.add("scale", f"{width}:{height}:force_original_aspect_ratio=increase")
-        yield graph.add("crop", f"{width}:{height}")
-    elif recipe.max_width is not None:
-        yield graph.add("scale", f"'min(iw,{recipe.max_width})':-2")
-    yield graph.add("fps", str(rate))
-    yield graph.add("format", "yuv420p")
-
-
-def _drain(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
-    while True:
-        try:
-            yield graph.vpull()
-        except (BlockingIOError, EOFError):
-            return
+def _pictures(source: Path, recipe: Recipe, rate: Fraction) -> Iterator[av.VideoFrame]:
+    width = recipe.max_width
+    filters = [] if width is None else [("scale", f"'min(iw,{width})':-2")]
+    return footage_pictures(source, filters, rate, first_s=recipe.first_s, last_s=recipe.last_s)

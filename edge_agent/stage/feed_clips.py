@@ -6,7 +6,6 @@ were made from.
 """
 
 import hashlib
-import os
 from collections.abc import Callable, Iterator
 from dataclasses import astuple, dataclass
 from enum import StrEnum
@@ -19,7 +18,8 @@ import cv2
 import numpy as np
 
 from edge_agent.errors import AgentError
-from edge_agent.stage.clips import Progress
+from edge_agent.stage.clips import Progress, make_once
+from edge_agent.stage.footage import filled, footage_pictures
 from edge_agent.types import ByteArray, Wh
 
 
@@ -78,17 +78,10 @@ def feed_clip(
     made_of = repr((_FORMAT, astuple(recipe), run_in)).encode() + origin
     digest = hashlib.sha256(made_of).hexdigest()
     clip = folder / f"feed-{name}-{digest[:16]}.mp4"
-    if clip.exists():
-        return clip
-    part = clip.with_name(f"{clip.name}.{os.getpid()}.part")
-    try:
-        _encode(pictures(), recipe, part, progress, left_out=run_in * recipe.gop)
-        part.replace(clip)
-    except (av.FFmpegError, OSError) as error:
-        raise AgentError(f"clip {name}: {error}; no clip made") from error
-    finally:
-        part.unlink(missing_ok=True)
-    return clip
+    left_out = run_in * recipe.gop
+    return make_once(
+        clip, name, lambda part: _encode(pictures(), recipe, part, progress, left_out=left_out)
+    )
 
 
 def footage_origin(source: Path) -> bytes:
@@ -97,28 +90,10 @@ def footage_origin(source: Path) -> bytes:
         return hashlib.file_digest(footage, "sha256").digest()
 
 
-def footage_pictures(source: Path, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
+def busy_pictures(source: Path, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
     """Yield the footage's pictures from its beginning, filling the recipe's size and rate."""
-    width, height = recipe.wh
-    with av.open(str(source)) as footage:
-        video = footage.streams.video[0]
-        video.thread_type = "NONE"
-        graph = av.filter.Graph()
-        graph.link_nodes(
-            graph.add_buffer(template=video),
-            graph.add("scale", f"{width}:{height}:force_original_aspect_ratio=increase"),
-            graph.add("crop", f"{width}:{height}"),
-            graph.add("fps", str(recipe.fps)),
-            graph.add("format", "yuv420p"),
-            graph.add("buffersink"),
-        ).configure()
-        for frame in footage.decode(video):
-            if frame.time is not None and frame.time >= recipe.seconds:
-                break
-            graph.vpush(frame)
-            yield from _drain(graph)
-        graph.vpush(None)
-        yield from _drain(graph)
+    rate = Fraction(recipe.fps)
+    return footage_pictures(source, filled(recipe.wh), rate, last_s=recipe.seconds)
 
 
 def quiet_pictures(
@@ -199,11 +174,3 @@ def encoder_options(recipe: FeedRecipe) -> dict[str, str]:
     x265 = f"log-level=none:keyint={gop}:min-keyint={gop}:bframes={b_frames}:scenecut=0"
     x265 += ":open-gop=0" + (":strict-cbr=1" if recipe.rate is RateControl.CBR else "")
     return options | {"preset": "ultrafast", "x265-params": x265}
-
-
-def _drain(graph: av.filter.Graph) -> Iterator[av.VideoFrame]:
-    while True:
-        try:
-            yield graph.vpull()
-        except (BlockingIOError, EOFError):
-            return
