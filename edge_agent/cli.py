@@ -21,7 +21,7 @@ COMMANDS = {
     "verify": "verify",
     "demo": "demo.command",
     "bench": "bench.command",
-    "bench-wakeup": "bench_wakeup",
+    "bench-wakeup": "wakeup.command",
     "tune": "tune",
     "models": "models.command",
 }

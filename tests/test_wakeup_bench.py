@@ -9,11 +9,11 @@ from typing import Any, cast
 import numpy as np
 import pytest
 
-from edge_agent.commands.wakeup_cells import CELLS, PLACES
-from edge_agent.commands.wakeup_finder import Finder, Found, open_finder
-from edge_agent.commands.wakeup_score import judge, unseen_share
-from edge_agent.commands.wakeup_table import Line, sum_table, sums, table
-from edge_agent.commands.wakeup_trial import HeardWatch, Trial, run_always, run_on_demand
+from edge_agent.commands.wakeup.cells import CELLS, PLACES
+from edge_agent.commands.wakeup.finder import Finder, Found, open_finder
+from edge_agent.commands.wakeup.score import judge, unseen_share
+from edge_agent.commands.wakeup.table import Line, sum_table, sums, table
+from edge_agent.commands.wakeup.trial import HeardWatch, Trial, run_always, run_on_demand
 from edge_agent.stage.wakeup_clips import Encoding, clip_file, encode_all
 from edge_agent.stage.wakeup_footage import add_noise, clocked, rainy
 from edge_agent.types import ClockSource, FrameRef, ObjectClass, Tracks

@@ -21,11 +21,11 @@ import av
 import cv2
 import typer
 
-from edge_agent.commands.wakeup_cells import CELLS, Cell, prepare
-from edge_agent.commands.wakeup_finder import Finder, open_finder
-from edge_agent.commands.wakeup_score import judge, unseen_share
-from edge_agent.commands.wakeup_table import Line, sum_table, sums, table
-from edge_agent.commands.wakeup_trial import HeardWatch, Trial, run_always, run_on_demand
+from edge_agent.commands.wakeup.cells import CELLS, Cell, prepare
+from edge_agent.commands.wakeup.finder import Finder, open_finder
+from edge_agent.commands.wakeup.score import judge, unseen_share
+from edge_agent.commands.wakeup.table import Line, sum_table, sums, table
+from edge_agent.commands.wakeup.trial import HeardWatch, Trial, run_always, run_on_demand
 from edge_agent.detect.detector import OnnxDetector, open_detector
 from edge_agent.errors import UsageError
 from edge_agent.settings import Plan

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from edge_agent.commands.wakeup_trial import Trial
+from edge_agent.commands.wakeup.trial import Trial
 from edge_agent.geometry import iou_matrix
 from edge_agent.hotloop.step import count_moving
 from edge_agent.types import FloatArray

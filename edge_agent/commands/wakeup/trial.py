@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.clock import SystemClock
-from edge_agent.commands.wakeup_finder import Finder
+from edge_agent.commands.wakeup.finder import Finder
 from edge_agent.errors import AgentError
 from edge_agent.hotloop.step import count_moving, group_of
 from edge_agent.ports import Source

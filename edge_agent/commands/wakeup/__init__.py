@@ -1,0 +1,1 @@
+"""`edge-agent bench-wakeup`: what decoding on demand finds and misses. Begins in `command.py`."""
