@@ -40,8 +40,8 @@ from edge_agent.stage.feed_clips import (
     Codec,
     FeedRecipe,
     RateControl,
-    busy_pictures,
     feed_clip,
+    filling_pictures,
     quiet_pictures,
 )
 from edge_agent.stage.processes import family, family_cpu_s, family_memory_mb, resident_mb
@@ -227,7 +227,7 @@ def test_a_quiet_clip_is_coded_as_asked(
 def test_footage_fills_the_size_and_the_rate_that_are_asked(tmp_path: Path) -> None:
     source = clips.clip(clips.Recipe(frames=25, fps=10))  # 10 fps to 25, 4:3 to 16:9
     recipe = FeedRecipe()
-    pictures = partial(busy_pictures, source, recipe)
+    pictures = partial(filling_pictures, source, recipe)
     clip = feed_clip("walk", b"walk", pictures, recipe, tmp_path, lambda done: None)
     packets = packets_of(clip)
     assert abs(len(packets) - 62) <= 1

@@ -2,6 +2,7 @@
 
 import getpass
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,7 +13,23 @@ from edge_agent.source.address import has_credentials
 from edge_agent.types import CameraChange, CameraState, DropReason, EventKind, Frame
 
 
-class CameraWatch:
+class SeenAtOnce(ABC):
+    """A frame sink whose frames are looked at when they come: there is always room, none waits."""
+
+    @abstractmethod
+    def offer(self, frame: Frame) -> None: ...
+
+    def catch_up(self, frame: Frame) -> None:
+        self.offer(frame)
+
+    def room(self) -> int:
+        return 1
+
+    def waiting(self) -> int:
+        return 0
+
+
+class CameraWatch(SeenAtOnce):
     """Sink, listener and meter of one camera: the newest frame, and whether it is over.
 
     `look` is given each frame in the reader's thread, which waits for it.
@@ -34,17 +51,6 @@ class CameraWatch:
         with self._changed:
             self.frame = frame
             self._changed.notify_all()
-
-    def room(self) -> int:
-        """There is always room: each frame is looked at when it comes."""
-        return 1
-
-    def catch_up(self, frame: Frame) -> None:
-        self.offer(frame)
-
-    def waiting(self) -> int:
-        """No frame waits."""
-        return 0
 
     def camera_changed(self, change: CameraChange) -> None:
         with self._changed:

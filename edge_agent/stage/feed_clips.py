@@ -90,7 +90,7 @@ def footage_origin(source: Path) -> bytes:
         return hashlib.file_digest(footage, "sha256").digest()
 
 
-def busy_pictures(source: Path, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
+def filling_pictures(source: Path, recipe: FeedRecipe) -> Iterator[av.VideoFrame]:
     """Yield the footage's pictures from its beginning, filling the recipe's size and rate."""
     rate = Fraction(recipe.fps)
     return footage_pictures(source, filled(recipe.wh), rate, last_s=recipe.seconds)

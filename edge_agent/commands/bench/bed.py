@@ -24,8 +24,8 @@ from edge_agent.stage.cameras import RunningCameras, choose_cameras, start_camer
 from edge_agent.stage.clips import cache_folder
 from edge_agent.stage.feed_clips import (
     FeedRecipe,
-    busy_pictures,
     feed_clip,
+    filling_pictures,
     footage_origin,
     quiet_pictures,
 )
@@ -154,7 +154,7 @@ def _sources(
     if not footage:
         footage = {name: _rendered(name, folder, tell) for name in DEMO}
     return {
-        name: (footage_origin(file), partial(busy_pictures, file, recipe))
+        name: (footage_origin(file), partial(filling_pictures, file, recipe))
         for name, file in footage.items()
     }
 

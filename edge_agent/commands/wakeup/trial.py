@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from edge_agent.clock import SystemClock
+from edge_agent.commands.camera_reading import SeenAtOnce
 from edge_agent.commands.wakeup.finder import Finder
 from edge_agent.errors import AgentError
 from edge_agent.hotloop.step import count_moving, group_of
@@ -97,7 +98,7 @@ class HeardWatch(WakeWatch):
         return done
 
 
-class Analysis:
+class Analysis(SeenAtOnce):
     """The reader's sink, listener and meter: each frame is analysed on the spot."""
 
     def __init__(self, finder: Finder, trial: Trial) -> None:
@@ -120,15 +121,6 @@ class Analysis:
         if self.source is not None:
             self.source.frame_analysed(frame.ref, count_moving(tracks))
         self._trial.reading_ns -= time.thread_time_ns() - began_ns
-
-    def room(self) -> int:
-        return 1
-
-    def catch_up(self, frame: Frame) -> None:
-        self.offer(frame)
-
-    def waiting(self) -> int:
-        return 0
 
     def camera_changed(self, change: CameraChange) -> None:
         if change.kind is EventKind.CAMERA_LOST:
