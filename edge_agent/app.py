@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.clock import Clock, SystemClock
-from edge_agent.config import model_manifest
+from edge_agent.config import journal_dir, model_manifest
 from edge_agent.deliver import Delivery, Identity
 from edge_agent.detect import OnnxDetector, open_detector
 from edge_agent.health.meters import Meters
@@ -28,6 +28,7 @@ from edge_agent.hotloop.planning import Decision, plan_without_measuring
 from edge_agent.hotloop.shedding import Shedding
 from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.hotloop.step import CameraPipeline
+from edge_agent.journal import Head, TrackJournal
 from edge_agent.policy.severity import severity_of
 from edge_agent.ports import Source
 from edge_agent.settings import AgentSettings, CameraSettings, Plan
@@ -39,6 +40,7 @@ log = logging.getLogger(__name__)
 #: How long each part may take to stop; together under systemd's and the issue's 5 s.
 _SOURCES_STOP_S = 1.5
 _LANES_STOP_S = 1.0
+_JOURNAL_STOP_S = 0.5
 _DELIVERY_STOP_S = 1.5
 #: Retained states tell rates and costs too; between changes they are said again this often.
 _STATES_EVERY_S = 60.0
@@ -96,8 +98,9 @@ class App:
             clock=self._clock,
             meter=self.meters,
         )
+        self._journal = self._open_journal(detector, boot_id, state_dir)
         self._wire_hot_loop(detector, decision.plan)
-        self._wire_load(decision.plan)
+        self._wire_load(decision.plan, detector.provider)
         self._sources = {
             camera.id: self._source(number, camera) for number, camera in enumerate(settings.camera)
         }
@@ -107,6 +110,20 @@ class App:
         address = settings.service.metrics
         self._metrics = None if address is None else MetricsServer(address, self.health.snapshot)
         self._states_told_ns = self._clock.mono_ns()
+
+    def _open_journal(
+        self, detector: OnnxDetector, boot_id: str, state_dir: Path
+    ) -> TrackJournal | None:
+        """Return what keeps the tracks, None where the site file wants none kept."""
+        if not self.settings.journal.enabled:
+            return None
+        cameras = tuple(camera.id for camera in self.settings.camera)
+        return TrackJournal(
+            self.settings.journal,
+            folder=journal_dir(state_dir),
+            head=Head(boot_id, detector.model_id, cameras, detector.classes),
+            clock=self._clock,
+        )
 
     def _wire_hot_loop(self, detector: OnnxDetector, plan: Plan) -> None:
         """Slots, lanes, and what each frame's detections go through."""
@@ -122,7 +139,7 @@ class App:
             meter=self.meters,
         )
 
-    def _wire_load(self, plan: Plan) -> None:
+    def _wire_load(self, plan: Plan, provider: str) -> None:
         """What measures how full the box is, and what gives up frames for it."""
         self._shedding = Shedding(
             self.settings.camera,
@@ -135,7 +152,8 @@ class App:
         )
         self._gauge = LoadGauge(
             self.settings.camera,
-            lanes=plan.lanes,
+            plan=plan,
+            on_cpu=provider == "cpu",
             meters=self.meters,
             came=self._shedding.came,
             behind=self._shedding.behind,
@@ -172,6 +190,7 @@ class App:
             clock=self._clock,
             meter=self.meters,
             analysed=lambda ref, moving: self._sources[camera.id].frame_analysed(ref, moving),
+            journal=self._journal,
         )
 
     def _source(self, number: int, camera: CameraSettings) -> Source:
@@ -196,6 +215,8 @@ class App:
             self.delivery.stop(0.0)
             raise
         self._announce_birth()
+        if self._journal is not None:
+            self._journal.start()
         self._lanes.start()
         for source in self._sources.values():
             source.start()
@@ -254,6 +275,9 @@ class App:
             clean = False
         for pipeline in self._pipelines:
             pipeline.stop()
+        if self._journal is not None and not self._journal.stop(_JOURNAL_STOP_S):
+            log.warning("journal: its thread did not end in time")
+            clean = False
         self.delivery.put(self._agent_event(EventKind.STOP, {"clean": clean}))
         self.delivery.stop(_DELIVERY_STOP_S)
         self._status.stop()

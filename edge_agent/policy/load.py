@@ -55,7 +55,7 @@ class LoadReading:
     heat: Heat = Heat.NONE
     slowed_by: str = ""  # why there is heat, for people
     image_s: float | None = None  # a lane's time for one image; None: none yet
-    lanes: int = 1
+    lanes: float = 1.0  # that can work at once; not whole where they share cores
     rates: tuple[float, ...] = ()  # frames a second that each camera's grid chose
     quiet: tuple[bool, ...] = ()  # whether nothing moves there
 
