@@ -33,19 +33,21 @@ def pts(packets: object) -> list[int | None]:
     return [h.packet.pts for h in packets]  # type: ignore[attr-defined]
 
 
-def test_it_keeps_the_running_gop_and_the_one_before() -> None:
+def test_it_keeps_the_running_gop_and_two_before() -> None:
     ring = PacketRing(max_bytes=10**9, max_s=600)
     assert fed(ring, 2, 3) == []  # before the first keyframe nothing is kept
     assert not ring.gops
-    gone = fed(ring, 5, 12)
+    gone = fed(ring, 5, 17)
     assert [pts(gop.packets) for gop in gone] == [[5, 6, 7, 8, 9]]
-    assert [pts(gop.packets) for gop in ring.gops] == [[10, 11, 12, 13, 14], [15, 16]]
-    assert ring.bytes == 7000
+    assert [pts(gop.packets) for gop in ring.gops] == [
+        [10, 11, 12, 13, 14], [15, 16, 17, 18, 19], [20, 21],
+    ]  # fmt: skip
+    assert ring.bytes == 12_000
     assert ring.is_whole
     assert ring.cut is None
 
 
-@pytest.mark.parametrize(("since_s", "first"), [(12, 10), (10, 10), (15, 15), (99, 15), (3, 10)])
+@pytest.mark.parametrize(("since_s", "first"), [(12, 10), (10, 10), (15, 15), (99, 15), (3, 5)])
 def test_packets_since_the_keyframe_at_or_before(since_s: int, first: int) -> None:
     ring = PacketRing(max_bytes=10**9, max_s=600)
     fed(ring, 0, 17)
@@ -69,6 +71,14 @@ def test_a_bound_that_is_too_small_cuts_and_says_so(bounds: dict[str, int], said
     assert said in str(ring.cut)
     assert ring.bytes == sum(gop.bytes for gop in ring.gops) <= bounds["max_bytes"]
     assert all(gop.packets[0].arrival.keyframe for gop in ring.gops)
+
+
+def test_bounds_that_hold_two_gops_but_not_three_do() -> None:
+    ring = PacketRing(max_bytes=10**9, max_s=11)
+    gone = fed(ring, 0, 33)
+    assert [gop.began_ns // S for gop in gone] == [0, 5, 10, 15, 20]
+    assert ring.is_whole
+    assert ring.cut is None
 
 
 def test_it_is_whole_again_when_gops_become_shorter() -> None:

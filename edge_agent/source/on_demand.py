@@ -198,7 +198,7 @@ class DecodeOnDemand:
         if plan is Asleep.STAY_AWAKE:
             return Wake(WakeReason.FALLBACK, stream_ns)
         every_second = plan is Asleep.EVERY_SECOND_KEYFRAME
-        self._ring.keep_before = 2 if every_second else 1
+        self._ring.needed_before = 2 if every_second else 1
         if every_second and not self._skipped:
             self._skipped = True
             return self._vigil.audit_due(stream_ns)

@@ -61,13 +61,14 @@ class Gop:
 class PacketRing:
     """The newest GOPs, oldest first; always beginning with a keyframe. One thread's own.
 
-    It keeps the running GOP and `keep_before` whole ones before it, and fewer where they exceed
-    `max_bytes` or `max_s` of stream time. Packets before the first keyframe are not kept.
+    It keeps the running GOP and whole ones before it: twice the `needed_before`, since what wakes
+    a camera in rain began before the GOP that told; fewer where they exceed `max_bytes` or
+    `max_s` of stream time. Packets before the first keyframe are not kept.
     """
 
     def __init__(self, *, max_bytes: int, max_s: float) -> None:
         self.gops: deque[Gop] = deque()
-        self.keep_before = 1
+        self.needed_before = 1
         self.max_s = max_s
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -112,11 +113,12 @@ class PacketRing:
         newest.bytes += held.packet.size
         self._bytes += held.packet.size
         gone = []
-        while len(self.gops) > self.keep_before + 1:
+        while len(self.gops) > 2 * self.needed_before + 1:
             gone.append(self._remove_oldest())
         while self.gops and (reason := self._excess(stream_ns)):
+            if len(self.gops) <= self.needed_before + 1:
+                self._uncut, self._cut = 0, reason
             gone.append(self._remove_oldest())
-            self._uncut, self._cut = 0, reason
         return gone
 
     def clear(self) -> None:
