@@ -1,0 +1,42 @@
+"""Freed memory leaves the process."""
+
+import subprocess
+import sys
+
+import pytest
+
+#: A picture's worth of memory again and again, one large piece first, as a stream that ends does.
+PROGRAM = """
+import ctypes
+from edge_agent.health.cpu_times import resident_bytes
+from edge_agent.health.heap import give_freed_memory_back
+{call}
+libc = ctypes.CDLL(None)
+libc.malloc.restype = ctypes.c_void_p
+libc.free.argtypes = [ctypes.c_void_p]
+def take(size):
+    place = libc.malloc(size)
+    ctypes.memset(place, 1, size)
+    return place
+libc.free(take(30_000_000))
+pictures = []
+for _ in range(20):
+    pictures.append(take(3_000_000))
+    keeper = take(2000)
+before = resident_bytes()
+for picture in pictures:
+    libc.free(picture)
+print(before - resident_bytes())
+"""
+
+
+@pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc's malloc")
+@pytest.mark.parametrize(("call", "goes"), [("give_freed_memory_back()", True), ("", False)])
+def test_freed_pictures_leave_the_process(call: str, goes: bool) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(call=call)],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (int(done.stdout) > 50_000_000) is goes
