@@ -26,7 +26,7 @@ from models.training.shards import Shard
 MIX: Mapping[str, float] = {
     "coco_train2017": 4.0, "coco_train2014u": 0.2, "oi_personcar": 1.4, "oi_vehicles": 2.0,
     "oi_other": 0.4, "nepal": 1.2, "tollcam": 0.6, "topview": 0.9, "atl": 0.6, "intelcctv": 0.6,
-    "aerial": 1.3, "penn": 1.6, "ypv": 0.2, "scenes": 4.0, "clip": 3.0,
+    "aerial": 1.3, "penn": 1.6, "ypv": 0.2, "scenes": 6.0, "clip": 3.0,
 }  # fmt: skip
 
 #: Input sizes of training, and how often; a batch holds as many pixels at each.
@@ -101,6 +101,11 @@ class Batches(Dataset[Batch]):
         samples = [self.sample(step, place, wh, knobs) for place in places]
         images = np.stack([s.bgr.transpose(2, 0, 1) for s in samples])
         return Batch(torch.from_numpy(images), [truth_of(s) for s in samples])
+
+    def usual(self, step: int) -> Tensor:
+        """Return the images of a whole batch of the usual size, for every process the same."""
+        samples = [self.sample(step, i, SIZES[0][0], self._knobs) for i in range(self._size)]
+        return torch.from_numpy(np.stack([s.bgr.transpose(2, 0, 1) for s in samples]))
 
     def sample(self, step: int, place: int, wh: Wh, knobs: Knobs) -> Sample:
         """Return one sample of a batch."""

@@ -25,6 +25,7 @@ from models.training.net import Shape, grid, parameters_of
 from models.training.prepare import wait_while
 from models.training.state import Plan, Run, load_run
 from models.training.together import ALONE, Together, join_processes
+from models.training.warm import begin_from
 
 log = logging.getLogger("train")
 
@@ -152,6 +153,7 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1, help="processes that make the batches")
     parser.add_argument("--pause-file", type=Path, help="no step is taken while it exists")
+    parser.add_argument("--begin", type=Path, help="an exported .onnx to begin from, at step 0")
     parser.add_argument("--extend", action="store_true", help="give a run of fewer steps --steps")
     return parser.parse_args()
 
@@ -181,6 +183,9 @@ def main() -> None:
              parameters_of(run.net), run.step, run.plan.total, pool.counts())  # fmt: skip
     batches = Batches(pool, seed=run.seed, size=args.batch, total=run.plan.total,
                       share=(together.rank, together.processes))  # fmt: skip
+    if args.begin is not None and run.step == 0:
+        begin_from(run.net, args.begin, torch.cat([batches.usual(i) for i in range(4)]).float())
+        run.average.load_state_dict(run.net.state_dict())
     train(run, batches, args.work, wanted=wanted, save_every_s=60 * args.save_minutes,
           pause_file=args.pause_file, workers=args.workers, together=together)  # fmt: skip
 
