@@ -7,7 +7,8 @@ from edge_agent.wakeup.sizes import SizeSignal
 from edge_agent.wakeup.verdicts import Asleep
 
 _RARE_S = 5.0  # keyframes rarer than this are too late to be looked at alone
-_SHORT_S = 1.3  # a GOP of which every second keyframe will do
+#: A GOP of which every second keyframe will do; the longer only where sizes tell what moves.
+_SHORT_S, _MIDDLING_S = 1.3, 2.2
 
 
 def choose_plan(
@@ -40,7 +41,9 @@ def choose_plan(
     if not looks.warm:
         return stay, "still learning what quiet looks like"
     doubtful = audits.careful or size_proof.failed or sizes.margin.exhausted
-    if gop_s <= _SHORT_S and not doubtful and (sizes_serve or rate_control != "even"):
+    tells = sizes_serve or rate_control == "quality"
+    seldom = gop_s <= _SHORT_S and (tells or rate_control != "even")
+    if not doubtful and (seldom or (gop_s <= _MIDDLING_S and tells)):
         return Asleep.EVERY_SECOND_KEYFRAME, f"a keyframe each {gop_s:.1f} s, sizes are {said}"
     return Asleep.KEYFRAMES, f"a keyframe each {gop_s:.1f} s, sizes are {said}"
 
