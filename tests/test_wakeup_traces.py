@@ -37,7 +37,8 @@ def test_every_walk_wakes_it_and_nothing_else_does(
     assert len(wakes) == len(WALKS)
     assert len(played.wakes) - len(wakes) <= (2 if sizes is rain else 0)  # rain swings
     for (at, wake), (begins, _) in zip(wakes, WALKS, strict=True):
-        assert begins <= at < begins + 2.1
+        # Rain outweighs a walker's bytes: the next look tells, one of every second keyframe.
+        assert begins <= at < begins + (4.1 if sizes is rain else 2.1)
         assert wakes_by in (None, wake.reason)
         assert wake.from_ns <= begins * S  # nothing of it is lost
     assert played.asleep_s > 120
