@@ -9,23 +9,45 @@ Algorithm, Computing 38 (1987).
 import lap
 import numpy as np
 
-from edge_agent.geometry import iou_matrix
 from edge_agent.types import FloatArray, IdArray
 
 
-def overlap(track_xyxy: FloatArray, xyxy: FloatArray, margin: float) -> FloatArray:
-    """Return (T, N) IoU of boxes (T, 4) and (N, 4) px, each grown by `margin` on all sides.
+def overlap(track_xyxy: FloatArray, xyxy: FloatArray, margin: FloatArray) -> FloatArray:
+    """Return (T, N) IoU of boxes (T, 4) and (N, 4) px, each grown by `margin` (T,) on all sides.
 
-    The margin counts in the box's own width or height. Boxes of an object that moves by its
-    own size between two frames do not touch; grown they do, and the nearest still overlaps
-    most.
+    The margin is the track's and counts in a box's own width or height, the detection's too.
+    Boxes of an object that moves by its own size between two frames do not touch; grown they
+    do, and the nearest still overlaps most.
     """
-    m = margin
-    grow = np.array(
-        [[1 + m, 0, -m, 0], [0, 1 + m, 0, -m], [-m, 0, 1 + m, 0], [0, -m, 0, 1 + m]], np.float32
-    )
-    # Transposed, each edge lies in one piece of memory, as IoU takes them.
-    return iou_matrix((grow @ track_xyxy.T).T, (grow @ xyxy.T).T)
+    # Grown about their centres by one factor, boxes overlap as if nothing had grown and the way
+    # between the centres had shrunk by it.
+    one = np.float32(1)
+    shrunk = (one / (one + margin + margin))[:, None]
+    inter = _common(track_xyxy[:, ::2], xyxy[:, ::2], shrunk)
+    inter *= _common(track_xyxy[:, 1::2], xyxy[:, 1::2], shrunk)
+    union = _area(track_xyxy)[:, None] + _area(xyxy)
+    union -= inter
+    np.maximum(union, 1e-6, out=union)  # boxes without an area overlap nothing
+    inter /= union
+    return inter
+
+
+def _common(track: FloatArray, detection: FloatArray, shrunk: FloatArray) -> FloatArray:
+    """Return (T, N) how long intervals (T, 2) and (N, 2) overlap, their distance `shrunk`."""
+    size, other = track[:, 1] - track[:, 0], detection[:, 1] - detection[:, 0]
+    way = (track[:, 0] + track[:, 1])[:, None] - (detection[:, 0] + detection[:, 1])
+    np.abs(way, out=way)
+    way *= shrunk
+    common: FloatArray = np.add(size[:, None], other)
+    common -= way
+    common *= 0.5
+    np.minimum(common, np.minimum(size[:, None], other), out=common)
+    return np.maximum(common, 0, out=common)
+
+
+def _area(xyxy: FloatArray) -> FloatArray:
+    area: FloatArray = (xyxy[:, 2] - xyxy[:, 0]) * (xyxy[:, 3] - xyxy[:, 1])
+    return area
 
 
 def assign(similarity: FloatArray, least: float) -> tuple[IdArray, IdArray]:

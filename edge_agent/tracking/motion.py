@@ -83,6 +83,12 @@ class Motion:
         self.variance *= four**2
         self.area *= factor.prod()
 
+    def doubt(self) -> FloatArray:
+        """Return (M,) the standard deviation of the centres, in parts of the objects' size."""
+        variance: StateArray = self.variance[:, 0, :2].max(axis=1) / self.area[:, 0]
+        doubt: FloatArray = np.sqrt(variance.astype(np.float32))
+        return doubt
+
     def boxes(self) -> FloatArray:
         """Return the states as (M, 4) xyxy px."""
         boxes: StateArray = self.mean[:, 0] @ TO_XYXY

@@ -23,17 +23,22 @@ from edge_agent.tracking.rest import LOOK_EVERY_NS
 from edge_agent.tracking.rows import Rows, add_rows, begin_rows, keep_rows, scale_rows
 from edge_agent.types import BoolArray, Detections, FloatArray, FrameRef, IdArray, IntArray, Tracks
 
-#: How far boxes grow before their overlap is taken: enough for an object to be found again
-#: 1.1 of its length away, and not for a parked car's neighbour to be taken for it.
+#: How far boxes grow at most before their overlap is taken, and those of unconfirmed tracks
+#: always: enough for an object to be found again 1.1 of its length away, and not for a parked
+#: car's neighbour to be taken for it.
 MARGIN = 0.25
-#: The overlap of grown boxes that a pair must exceed, …
-LEAST_STRONG, LEAST_WEAK = 0.15, 0.4
+#: A confirmed track's boxes grow by so much of the doubt about its place, beyond so much of it:
+#: in a crowd one that is seen in each frame may not reach for its neighbour.
+DOUBT_GROWS, DOUBT_FREE = 0.8, 0.1
+#: The overlap of grown boxes that a pair must exceed: of unconfirmed tracks, of confirmed ones
+#: with strong and with weak detections, …
+LEAST_FIRST, LEAST_STRONG, LEAST_WEAK = 0.15, 0.25, 0.5
 #: … and for a track that was unmatched for more than `coast_s`: a hidden parked car, or any
 #: after an outage.
 LEAST_HELD = 0.5
 #: How many times `coast_s` an unconfirmed track, and a stationary one of a live camera, may
 #: be unmatched.
-UNCONFIRMED_PATIENCE, STATIONARY_PATIENCE = 0.2, 10
+UNCONFIRMED_PATIENCE, STATIONARY_PATIENCE = 0.125, 10
 #: What is left of a vote at the next detection, and how clearly another class must win.
 VOTE_FADE, VOTE_LEAD = 0.95, 1.2
 
@@ -144,7 +149,7 @@ class Tracker:
         rows.xyxy = rows.motion.boxes()
         if not len(detections.score):
             return det_row
-        similarity = overlap(rows.xyxy, detections.xyxy, MARGIN)
+        similarity = overlap(rows.xyxy, detections.xyxy, self._margin())
         similarity *= rows.group[:, None] == self._groups[detections.class_id]
         if np.count_nonzero(rows.rest.stationary):
             held = detections.ref.pts_ns - rows.last_pts_ns > self._coast_ns
@@ -156,8 +161,17 @@ class Tracker:
             _match(similarity, det_row, confirmed & (det_row < 0), ~strong, LEAST_WEAK)
         if np.count_nonzero(confirmed) < len(confirmed):
             strong[det_row[det_row >= 0]] = False
-            _match(similarity, det_row, ~confirmed, strong, LEAST_STRONG)
+            _match(similarity, det_row, ~confirmed, strong, LEAST_FIRST)
         return det_row
+
+    def _margin(self) -> FloatArray:
+        """Return (M,) by how much of their size each track's boxes grow."""
+        margin = self._rows.motion.doubt()
+        margin -= DOUBT_FREE
+        margin *= DOUBT_GROWS
+        np.clip(margin, 0, MARGIN, out=margin)
+        margin[~self._rows.confirmed] = MARGIN
+        return margin
 
     def _correct(self, detections: Detections, matched: BoolArray, taken: IntArray) -> None:
         """Let the `matched` (M,) tracks take the detections `taken` (K,)."""
