@@ -51,15 +51,19 @@ check: $(VENV)/.setup-dev  ## format, lint, types, house
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_house.py
 
+replay-sites: $(VENV)/.setup  ## every site of configs/sites against the events it expects
+	@$(BIN)/edge-agent replay $(or $(SITES),$(wildcard configs/sites/*/))
+
 bench: $(VENV)/.setup-dev  ## every promised figure of docs/performance.md, in 40 minutes
 	@$(BIN)/edge-agent bench table
 
 # What the agent is compared with: each in an environment of its own, never in .venv.
 # Mesopic needs Python 3.12; make bench-peers PEER_PYTHON=/path/to/python3.12 names one.
-PEERS := supervision mesopic inference
+PEERS := supervision mesopic inference trackers
 PEER_supervision := supervision==0.30.9 opencv-python-headless onnxruntime
 PEER_mesopic := mesopic
 PEER_inference := inference-cpu
+PEER_trackers := trackers==2.6.1
 PEER_PYTHON ?= python3
 
 bench-wakeup: $(VENV)/.setup-dev  ## what decoding on demand finds, misses and saves, in 20 minutes
@@ -138,8 +142,8 @@ $(VENV)/.setup: requirements-demo.lock pyproject.toml $(BIN)/python
 
 $(VENV)/.setup-dev: requirements-dev.lock $(VENV)/.setup
 	@echo "installing the tools of tests and checks into $(VENV)"
-	$(PIP) $(INSTALL) --require-hashes -r requirements-dev.lock
+	$(PIP) $(INSTALL) --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev system-deps demo test check bench bench-wakeup bench-peers lock check-aarch64 \
+.PHONY: help setup setup-dev system-deps demo test check replay-sites bench bench-wakeup bench-peers lock check-aarch64 \
 	install-service uninstall-service clean
