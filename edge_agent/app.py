@@ -13,7 +13,7 @@ from pathlib import Path
 
 from edge_agent import __version__
 from edge_agent.clock import Clock, SystemClock
-from edge_agent.config import journal_dir, model_manifest
+from edge_agent.config import dispatch_grid, journal_dir, model_manifest, ring_areas
 from edge_agent.deliver import Delivery, Identity
 from edge_agent.detect import OnnxDetector, open_detector
 from edge_agent.health.meters import Meters
@@ -23,17 +23,20 @@ from edge_agent.health.pressure import PressureReader
 from edge_agent.health.snapshot import AgentHealth, Running
 from edge_agent.health.status_socket import StatusServer
 from edge_agent.hotloop.lanes import Lanes
+from edge_agent.hotloop.listeners import open_listeners
 from edge_agent.hotloop.load_gauge import LoadGauge
 from edge_agent.hotloop.planning import Decision, plan_without_measuring
+from edge_agent.hotloop.post import CameraPost, open_posts
 from edge_agent.hotloop.shedding import Shedding
 from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.hotloop.step import CameraPipeline
+from edge_agent.hotloop.whereabouts import MovingCameras
 from edge_agent.journal import Head, TrackJournal
 from edge_agent.policy.severity import severity_of
 from edge_agent.ports import Source
 from edge_agent.settings import AgentSettings, CameraSettings, Plan
 from edge_agent.source import open_source
-from edge_agent.types import CameraChange, Event, EventKind, Json
+from edge_agent.types import CameraChange, Event, EventKind, Json, Ring
 
 log = logging.getLogger(__name__)
 
@@ -97,10 +100,13 @@ class App:
             state_dir=state_dir,
             clock=self._clock,
             meter=self.meters,
+            counts=settings.counts,
+            ring_ages_h=settings.rings.ages_h(),
         )
         self._journal = self._open_journal(detector, boot_id, state_dir)
         self._wire_hot_loop(detector, decision.plan)
         self._wire_load(decision.plan, detector.provider)
+        self._wire_places()
         self._sources = {
             camera.id: self._source(number, camera) for number, camera in enumerate(settings.camera)
         }
@@ -128,7 +134,17 @@ class App:
     def _wire_hot_loop(self, detector: OnnxDetector, plan: Plan) -> None:
         """Slots, lanes, and what each frame's detections go through."""
         cameras = self.settings.camera
-        self._pipelines = [self._pipeline(camera, detector) for camera in cameras]
+        posts = open_posts(
+            self.settings,
+            classes=detector.classes,
+            model_id=detector.model_id,
+            grid=dispatch_grid(self.settings),
+            clock=self._clock,
+        )
+        self._pipelines = [
+            self._pipeline(camera, detector, post)
+            for camera, post in zip(cameras, posts, strict=True)
+        ]
         self._board = SlotBoard(cameras, plan=plan, clock=self._clock, meter=self.meters)
         self._lanes = Lanes(
             self._board,
@@ -163,6 +179,22 @@ class App:
             clock=self._clock,
         )
 
+    def _wire_places(self) -> None:
+        """Where the cameras that move are, and who says so."""
+        self._moving = MovingCameras(
+            self.settings, ring_areas(self.settings), self._pipelines, clock=self._clock
+        )
+        self._listeners = open_listeners(
+            self._moving, self.settings.broker, clock=self._clock, meter=self.meters
+        )
+
+    def _take_ring(self, number: int, ring: Ring) -> None:
+        """Let all parts that go by a camera's ring go by its new one."""
+        self._board.set_ring(number, ring)
+        self._shedding.set_ring(number, ring)
+        camera_id = self.settings.camera[number].id
+        self.delivery.put_state(camera_id, self.health.camera_state(number))
+
     def _running(self, boot_id: str, detector: OnnxDetector, decision: Decision) -> Running:
         """Return what the snapshot asks the parts for."""
         return Running(
@@ -177,9 +209,12 @@ class App:
             load=self._shedding.snapshot,
             load_of=self._shedding.camera,
             pressure=lambda: self._gauge.pressure,
+            place_of=self._moving.told,
         )
 
-    def _pipeline(self, camera: CameraSettings, detector: OnnxDetector) -> CameraPipeline:
+    def _pipeline(
+        self, camera: CameraSettings, detector: OnnxDetector, post: CameraPost
+    ) -> CameraPipeline:
         return CameraPipeline(
             camera,
             tracking=self.settings.tracking,
@@ -191,6 +226,7 @@ class App:
             meter=self.meters,
             analysed=lambda ref, moving: self._sources[camera.id].frame_analysed(ref, moving),
             journal=self._journal,
+            post=post,
         )
 
     def _source(self, number: int, camera: CameraSettings) -> Source:
@@ -215,6 +251,8 @@ class App:
             self.delivery.stop(0.0)
             raise
         self._announce_birth()
+        for listener in self._listeners:
+            listener.start()
         if self._journal is not None:
             self._journal.start()
         self._lanes.start()
@@ -229,6 +267,8 @@ class App:
 
     def _tick(self, watchdog_s: float | None) -> None:
         self.health.sample_rates()
+        for number in self._moving.tick():
+            self._take_ring(number, self._moving.ring(number))
         self._tell_states(at_once=self._shedding.look(self._gauge.read))
         for pipeline in self._pipelines:
             pipeline.end_held()
@@ -264,6 +304,8 @@ class App:
         log.info("agent %s: stopping", self.settings.agent_id)
         for source in self._sources.values():
             source.request_stop()
+        for listener in self._listeners:
+            listener.stop(0.0)
         until_ns = self._clock.mono_ns() + round(_SOURCES_STOP_S * 1e9)
         clean = True
         for camera_id, source in self._sources.items():

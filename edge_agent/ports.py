@@ -6,12 +6,16 @@ from typing import Protocol
 from edge_agent.types import (
     CameraChange,
     DetectionBatch,
+    Detections,
     DropReason,
     Event,
     Frame,
     FrameRef,
+    IdArray,
     Json,
     ObjectClass,
+    Position,
+    Tracks,
 )
 
 
@@ -43,6 +47,7 @@ class AnalysisListener(Protocol):
     def frame_analysed(self, ref: FrameRef, moving: int) -> None:
         """Take that `ref` was analysed, with `moving` confirmed tracks that do not stand still.
 
+        It is 1 also where nothing moves but a rule waits: the camera must not fall asleep.
         Called from a lane; never blocks.
         """
 
@@ -76,6 +81,32 @@ class Detector(Protocol):
         """Find what is in `frames` (1 to the plan's batch size). Raises: ModelError."""
 
 
+class Follower(Protocol):
+    """What makes one camera's tracks: the tracker, or a player of recorded ones."""
+
+    def step(self, detections: Detections) -> Tracks:
+        """Take one frame's detections and return all tracks after it."""
+
+    def lose_moving(self) -> IdArray:
+        """The camera is lost: drop all tracks but the stationary ones; return the dropped ids."""
+
+    def clear(self) -> IdArray:
+        """Drop all tracks and return their ids."""
+
+
+class TrackSink(Protocol):
+    """Where every analysed frame's tracks are kept. Never blocks, never raises."""
+
+    def frame_tracked(self, tracks: Tracks) -> None:
+        """Take a frame's tracks, which nobody changes any more."""
+
+    def camera_changed(self, change: CameraChange) -> None:
+        """Take a camera's change, in order with its frames."""
+
+    def camera_moved(self, camera_id: str, position: Position) -> None:
+        """Take where a camera that moves is now, in order with its frames."""
+
+
 class EventSink(Protocol):
     """Where events go on their way to the outbox."""
 
@@ -88,6 +119,22 @@ class StateSink(Protocol):
 
     def put_state(self, camera_id: str | None, state: dict[str, Json]) -> None:
         """Set the state of a camera, or of the agent (None); never blocks, never raises."""
+
+
+class PositionSink(Protocol):
+    """Who hears where something is. Called from a listener's thread; must not block."""
+
+    def moved(self, source_id: str, position: Position) -> None:
+        """Take a position that a source (`settings.PositionSettings`) told."""
+
+
+class PositionListener(Protocol):
+    """A thread that hears positions, over UDP or from a broker."""
+
+    def start(self) -> None: ...
+
+    def stop(self, timeout_s: float) -> bool:
+        """End the thread; False where it does not end in time."""
 
 
 class Meter(Protocol):

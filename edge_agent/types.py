@@ -49,6 +49,14 @@ class Severity(StrEnum):
     WARNING = "warning"
     CRITICAL = "critical"
 
+    @property
+    def colour(self) -> str:
+        """The colour that dispatchers there know it by."""
+        return _COLOURS[self.value]
+
+
+_COLOURS = {"info": "green", "notice": "blue", "warning": "red", "critical": "black"}
+
 
 class ClockSource(StrEnum):
     """Where a frame's wall time comes from."""
@@ -99,9 +107,32 @@ class EventKind(StrEnum):
     CLOCK_CHANGE = "clock_change"
     PICTURE_CHANGE = "picture_change"
     CAMERA_FAULT = "camera_fault"
+    # What rules find; see `settings/rules.py` and docs/rules.md.
+    ENTER = "enter"
+    EXIT = "exit"
+    PRESENCE = "presence"
+    ABSENCE = "absence"
+    DWELL = "dwell"
+    LOITERING = "loitering"
+    CROSSING = "crossing"
+    DIRECTION = "direction"
+    WRONG_WAY = "wrong_way"
+    SPEED = "speed"
+    RUNNING = "running"
+    STOPPED = "stopped"
+    COUNT_OVER = "count_over"
+    COUNT_UNDER = "count_under"
+    CROWD = "crowd"
+    QUEUE = "queue"
+    FALL_IN_COUNT = "fall_in_count"
+    TAMPER = "tamper"
     BIRTH = "birth"
     STOP = "stop"
     LOAD_CHANGE = "load_change"
+    RING_CHANGE = "ring_change"
+    QUIET_HOURS = "quiet_hours"
+    PERIMETER = "perimeter"
+    STATS = "stats"
     STREAM_START = "stream_start"
     LOST_BEFORE_COMMIT = "lost_before_commit"
     GAP = "gap"
@@ -251,6 +282,24 @@ class TrackReport:
 
 
 @dataclass(frozen=True, slots=True)
+class Position:
+    """Where something is, in degrees (WGS 84), and when that was heard."""
+
+    lat: float
+    lon: float
+    mono_ns: int
+    accuracy_m: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """One track more: at its camera (`zone` None), or inside a zone for the first time."""
+
+    zone: str | None
+    class_name: str
+
+
+@dataclass(frozen=True, slots=True)
 class Event:
     """What happened, from pure code; knows no `seq`. Ring and layer are None agent-wide."""
 
@@ -271,6 +320,9 @@ class Event:
     tracks: tuple[TrackReport, ...] = ()
     #: What only this kind carries, JSON values.
     data: Mapping[str, Json] = field(default_factory=dict)
+    grid: str | None = None  # the cell for dispatch
+    #: What the event adds to the counts; not told in it, but committed with it.
+    counts: tuple[Count, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,13 @@ NAME = "1 to 63 letters, digits, dots, underscores or hyphens, beginning with a 
 CAMERA_KEYS = (
     "id, url, detect_url, username, password_file, ring, layer, target_fps, latency_slo_ms, "
     "transport, decode, quiet_s, buffer_s, buffer_mb, loop, realtime, connect_timeout_s, "
-    "stall_timeout_s, persons, vehicles, zones, ignore"
+    "stall_timeout_s, persons, vehicles, zones, lines, ground, rules, ignore, position, lat, lon, "
+    "cell, cells, policy"
 )
-TOP_KEYS = "site, agent_id, state_dir, broker, outbox, model, tracking, service, camera"
+TOP_KEYS = (
+    "site, agent_id, state_dir, timezone, broker, outbox, journal, model, tracking, service, "
+    "site_position, schedules, rings, positions, perimeters, grid, counts, camera"
+)
 NO_LOGIN = (
     "holds a user name or password, which would show in logs and in ps; "
     "remove it and use the keys username and password_file (an @ of the path is written %40)"

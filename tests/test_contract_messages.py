@@ -22,6 +22,7 @@ from edge_agent.contract.topics import (
 )
 from edge_agent.types import CameraState, Envelope, Event, EventKind, Ring, Severity
 from tests.outbox_support import WALL_NS, event
+from tests.rules_support import RULE_DATA
 
 ENVELOPE = Envelope("e-1", "town-gate", "riverside", "boot-1", "stream-1", 7)
 
@@ -36,6 +37,22 @@ AGENT_DATA = {
         "heat": "none",
         "thinned_cameras": [],
     },
+    EventKind.STATS: {
+        "from_wall_ns": 1_795_478_400_000_000_000,
+        "from_time": "2026-11-24T00:00:00.000000Z",
+        "until_wall_ns": 1_795_478_460_000_000_000,
+        "until_time": "2026-11-24T00:01:00.000000Z",
+        "site": {"person": 2, "vehicle": 1},
+        "rings": {"rural": {"person": 2, "vehicle": 1}},
+        "cameras": [
+            {
+                "camera_id": "gate",
+                "ring": "rural",
+                "counts": {"person": 2, "vehicle": 1},
+                "zones": {"door": {"person": 1, "vehicle": 0}},
+            }
+        ],
+    },
     EventKind.STREAM_START: {"reason": "corrupt", "set_aside": "outbox.corrupt.db"},
     EventKind.LOST_BEFORE_COMMIT: {"count": 3, "by_kind": {"update": 3}},
     EventKind.GAP: {"ranges": [{"first_seq": 1, "last_seq": 9, "reason": "bounds"}], "count": 9},
@@ -47,7 +64,28 @@ CAMERA_DATA = {
         "standing": True,
         "state": "live",
         "reason": "the picture is dark",
-    }
+    },
+    EventKind.RING_CHANGE: {
+        "from": "urban",
+        "to": "suburban",
+        "reason": "crossed",
+        "position": {"lat": 31.23, "lon": 121.47, "accuracy_m": 5.5, "age_s": 0.0},
+    },
+}
+#: Of families that tell one track.
+TRACK_DATA = {
+    EventKind.QUIET_HOURS: {"hours": "22:00 to 06:00", "seen_s": 0.4},
+    EventKind.PERIMETER: {
+        "perimeter": "depot",
+        "way": "inward",
+        "from": None,
+        "to": "control",
+        "rank": 1,
+        "ranks": 3,
+        "overall_rank": 2,
+        "reason": "moved",
+        "path_norm": [[0.1, 0.9], [0.2, 0.8]],
+    },
 }
 
 
@@ -57,6 +95,14 @@ def example(kind: EventKind) -> Event:
         return Event(kind, Severity.NOTICE, WALL_NS, True, data=AGENT_DATA[kind])
     if kind in (EventKind.START, EventKind.UPDATE, EventKind.END):
         return event(kind, 1, 2)
+    if kind in TRACK_DATA:
+        return replace(event(kind), data=TRACK_DATA[kind], grid="R01C02")
+    if kind in RULE_DATA:
+        data = {"rule": "r-1", "left_out": 0, **RULE_DATA[kind]}
+        if kind is EventKind.TAMPER:
+            return replace(event(kind), tracks=(), frame_wh=None, data={**data, "zone": None})
+        where = {} if kind is EventKind.CROSSING else {"zone": "yard"}
+        return replace(event(kind), data={**data, **where})
     data = CAMERA_DATA.get(kind, {"reason": "no frame for 10.0 s"})
     return replace(event(kind), tracks=(), frame_wh=None, data=data)
 
@@ -108,6 +154,7 @@ def test_topics_are_those_of_the_design() -> None:
     assert topics[EventKind.START] == f"{branch}/events/info/suburban/checkpoint/gate/start"
     assert topics[EventKind.BIRTH] == f"{branch}/events/notice/-/-/-/birth"
     assert topics[EventKind.GAP] == f"{branch}/gaps"
+    assert topics[EventKind.STATS] == f"{branch}/stats"
     assert encode_event(example(EventKind.END), ENVELOPE, root="a/b/c")[0].startswith("a/b/c/river")
 
 
@@ -181,7 +228,7 @@ def test_wall_time_is_iso_8601_in_utc(wall_ns: int, text: str) -> None:
     ("topic", "payload", "words"),
     [
         ("other/x/y/state", b"{}", "not one of an agent under edge/v1"),
-        ("edge/v1/a/b/stats", b"{}", "none that this version knows"),
+        ("edge/v1/a/b/statistics", b"{}", "none that this version knows"),
         ("edge/v1/a/b/gaps", b"[", "message on edge/v1/a/b/gaps: payload: Invalid JSON"),
         ("edge/v1/a/b/gaps", b'{"kind":"gap"}', "schema_version: Field required"),
         ("edge/v1/a/b/state", b"{}", "schema_version: Field required"),

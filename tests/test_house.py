@@ -12,7 +12,7 @@ STOREYS = [
     ["__init__", "errors", "types", "clock"],
     ["settings", "ports", "geometry", "backoff"],
     ["config", "policy", "wakeup", "tracking", "rules", "contract"],
-    ["source", "detect", "deliver", "health", "scenes", "stage"],
+    ["source", "detect", "deliver", "health", "journal", "position", "scenes", "stage"],
     ["hotloop"],
     ["app"],
     ["commands", "cli", "__main__"],

@@ -39,6 +39,7 @@ def _secret_files(settings: AgentSettings) -> list[Path]:
 def _named_files(settings: AgentSettings, model: Path) -> list[Path]:
     broker = settings.broker
     named = [broker.ca_file, broker.client_cert_file, model_manifest(settings), model]
+    named += [settings.rings.file, settings.grid.file]
     videos = {camera.read_url for camera in settings.camera if "://" not in camera.read_url}
     files = [file for file in named if file is not None]
     return [*_secret_files(settings), *files, *map(Path, sorted(videos))]

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from edge_agent.contract import AgentStateMessage, AnyMessage, CameraStateMessage
 
-_STYLES = {
+STYLES = {
     "info": "green",
     "notice": "blue",
     "warning": "red",
@@ -102,5 +102,5 @@ class EventTable:
         for name in ("score", "latency"):
             table.add_column(name, justify="right", no_wrap=True)
         for row in self._rows:
-            table.add_row(*row.cells(), style=_STYLES.get(row.severity, ""))
+            table.add_row(*row.cells(), style=STYLES.get(row.severity, ""))
         yield table

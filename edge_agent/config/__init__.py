@@ -15,8 +15,17 @@ from edge_agent.config.cross_checks import camera_paths, check_agreement
 from edge_agent.config.document import Document, read_document
 from edge_agent.config.environment import broker_variable, camera_variable, overlay
 from edge_agent.config.files import settle_files
-from edge_agent.config.places import boxed_model, model_manifest, state_dir, status_socket
+from edge_agent.config.places import (
+    boxed_model,
+    journal_dir,
+    model_manifest,
+    state_dir,
+    status_socket,
+)
 from edge_agent.config.problems import Problem
+from edge_agent.config.ring_checks import check_rings
+from edge_agent.config.ring_defaults import with_ring_defaults
+from edge_agent.config.ring_files import dispatch_grid, ring_areas
 from edge_agent.config.shape import build, check_shape
 from edge_agent.config.toml_lines import KeyPath
 from edge_agent.errors import ConfigError
@@ -25,9 +34,12 @@ from edge_agent.settings import AgentSettings
 __all__ = [
     "Problem",
     "boxed_model",
+    "dispatch_grid",
     "find_problems",
+    "journal_dir",
     "load",
     "model_manifest",
+    "ring_areas",
     "state_dir",
     "status_socket",
 ]
@@ -43,7 +55,7 @@ def load(path: Path, environ: Mapping[str, str] | None = None) -> AgentSettings:
     document, problems = _examine(path, os.environ if environ is None else environ)
     if problems or document is None:
         raise ConfigError("\n".join(problem.text for problem in problems))
-    return build(document.values)
+    return with_ring_defaults(build(document.values))
 
 
 def find_problems(path: Path, environ: Mapping[str, str] | None = None) -> list[Problem]:
@@ -59,6 +71,7 @@ def _examine(path: Path, environ: Mapping[str, str]) -> tuple[Document | None, l
     problems += check_shape(document)
     problems += check_agreement(document, _password_variables(document))
     problems += settle_files(document, environ)
+    problems += check_rings(document)
     return document, sorted(problems, key=_place_of)
 
 

@@ -105,5 +105,7 @@ def _list_words(schema: _Schema) -> str:
     if item.get("type") == "object":
         return "a list of tables"
     if "prefixItems" in item:
-        return f"{schema['minItems']} to {schema['maxItems']} points {_list_words(item)}"
+        low, high = schema["minItems"], schema["maxItems"]
+        number = str(low) if low == high else f"{low} to {high}"
+        return f"{number} points {_list_words(item)}"
     return f"a list, each item {_words(item)}"

@@ -10,6 +10,7 @@ from typing import Any
 from edge_agent.config.document import Document, value_at
 from edge_agent.config.polygons import polygon_fault
 from edge_agent.config.problems import Problem, shown
+from edge_agent.config.rule_checks import check_rules
 from edge_agent.config.toml_lines import KeyPath
 from edge_agent.config.urls import broker_url_fault, camera_url_fault, is_url
 from edge_agent.settings import BrokerSettings, ClassLimits, PlanSettings
@@ -127,7 +128,9 @@ def _camera(document: Document, path: KeyPath) -> Iterator[Problem]:
         yield document.problem((*path, "quiet_s"), f'has no effect with decode = "{mode}"')
     for group in ("persons", "vehicles"):
         yield from _box_sizes(document, (*path, group))
-    yield from _unique_ids(document, (*path, "zones"))
+    for table in ("zones", "lines", "rules"):
+        yield from _unique_ids(document, (*path, table))
+    yield from check_rules(document, path)
     zones = [(*path, "zones", i, "polygon") for i in _tables_of(document.get(*path, "zones"))]
     masks = document.get(*path, "ignore")
     ignored = [(*path, "ignore", i) for i, _ in enumerate(masks if isinstance(masks, list) else [])]

@@ -8,6 +8,7 @@ from pathlib import Path
 from edge_agent.config.access import unreadable
 from edge_agent.config.cross_checks import camera_paths
 from edge_agent.config.document import Document
+from edge_agent.config.places import default_state_dir, stored_manifest
 from edge_agent.config.problems import Problem
 from edge_agent.config.toml_lines import KeyPath
 from edge_agent.config.urls import is_url
@@ -31,6 +32,7 @@ def settle_files(document: Document, environ: Mapping[str, str]) -> list[Problem
     cameras = camera_paths(document)
     problems = _settle(document, ("state_dir",), environ, _check_folder)
     problems += _settle(document, ("service", "status_socket"), environ, _check_socket)
+    _settle_stored_model(document)
     for path in _named_files(document, cameras):
         problems += _settle(document, path, environ, _check_file)
     for table in [("broker",), *cameras]:
@@ -38,9 +40,21 @@ def settle_files(document: Document, environ: Mapping[str, str]) -> list[Problem
     return problems
 
 
+def _settle_stored_model(document: Document) -> None:
+    """Put the manifest's path where `manifest` is the bare name of a model in the store."""
+    name, state = document.get("model", "manifest"), document.get("state_dir")
+    if not isinstance(name, str) or not name or "/" in name or name.endswith(".toml"):
+        return
+    folder = Path(state) if isinstance(state, str) else default_state_dir()
+    place = stored_manifest(folder, name)
+    if place.is_file() and not (document.file.parent / name).exists():
+        document.get("model")["manifest"] = str(place)
+
+
 def _named_files(document: Document, cameras: list[KeyPath]) -> list[KeyPath]:
     """Return the paths of the keys that name a file which must be readable."""
     keys: list[KeyPath] = [("model", "manifest"), *(("broker", key) for key in _BROKER_FILES)]
+    keys += [("rings", "file"), ("grid", "file")]
     for camera in cameras:
         for key in ("url", "detect_url"):
             url = document.get(*camera, key)

@@ -33,8 +33,11 @@ def state_dir(settings: AgentSettings, around: Surroundings | None = None) -> Pa
     write there, else the user's own.
     Sources: systemd.exec(5), StateDirectory=; XDG Base Directory Specification 0.8.
     """
-    if settings.state_dir is not None:
-        return settings.state_dir
+    return settings.state_dir or default_state_dir(around)
+
+
+def default_state_dir(around: Surroundings | None = None) -> Path:
+    """Return the state folder where no site file names one, see `state_dir`."""
     around = around or Surroundings()
     handed = around.state_directory.partition(":")[0]
     if handed:
@@ -47,6 +50,11 @@ def state_dir(settings: AgentSettings, around: Surroundings | None = None) -> Pa
     return own / "edge-agent"
 
 
+def journal_dir(state: Path) -> Path:
+    """Return the folder of the kept tracks within the state folder; it need not exist yet."""
+    return state / "journal"
+
+
 def boxed_model(name: str = "ring_nano") -> Path:
     """Return the manifest of a model that comes with the agent, in a wheel or in a checkout."""
     places = [folder / f"{name}.toml" for folder in _MODEL_FOLDERS]
@@ -56,6 +64,16 @@ def boxed_model(name: str = "ring_nano") -> Path:
 def model_manifest(settings: AgentSettings) -> Path:
     """Return the manifest of the detector that runs: the site file's, else the boxed one."""
     return settings.model.manifest or boxed_model()
+
+
+def model_store(state: Path) -> Path:
+    """Return the folder of the user's own models in the state folder; it need not exist yet."""
+    return state / "models"
+
+
+def stored_manifest(state: Path, name: str) -> Path:
+    """Return where the manifest of the model called `name` lies in the store."""
+    return model_store(state) / name / f"{name}.toml"
 
 
 def status_socket(

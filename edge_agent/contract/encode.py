@@ -63,6 +63,7 @@ def encode_event(
         "ring": event.ring,
         "layer": event.layer,
         "severity": event.severity,
+        "grid": event.grid,
         "kind": event.kind,
         "wall_ns": int(event.wall_ns),
         "wall_time": wall_text(int(event.wall_ns)),

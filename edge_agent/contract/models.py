@@ -6,91 +6,23 @@ raises `SCHEMA_VERSION`. All integers of nanoseconds need 64 bits.
 
 from typing import Annotated, Literal, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from edge_agent.types import (
-    CameraState,
-    ClockSource,
-    EndReason,
-    EventKind,
-    Json,
-    Layer,
-    Ring,
-    Severity,
+from edge_agent.contract.place_models import AnyPlaceMessage
+from edge_agent.contract.rule_models import AnyRuleEvent
+from edge_agent.contract.wire import (
+    SCHEMA_VERSION,
+    EndedTrack,
+    Message,
+    OnCamera,
+    Seq,
+    Sequenced,
+    Track,
+    WireModel,
 )
+from edge_agent.types import CameraState, EventKind, Json, Layer, Ring
 
-SCHEMA_VERSION = 1
-
-Norm = Annotated[float, Field(ge=0, le=1)]
-Seq = Annotated[int, Field(ge=1)]
-Box: TypeAlias = tuple[float, float, float, float]
-NormBox: TypeAlias = tuple[Norm, Norm, Norm, Norm]
-
-
-class WireModel(BaseModel):
-    """Base of everything on the wire."""
-
-    model_config = ConfigDict(frozen=True, extra="ignore", populate_by_name=True)
-
-
-class Track(WireModel):
-    """One track as `start` and `update` tell it."""
-
-    track_id: int
-    class_: Annotated[str, Field(alias="class", description="person or vehicle")]
-    subclass: str | None
-    score: Norm
-    xyxy_px: Box
-    xyxy_norm: NormBox
-    stationary: bool
-    zones: list[str]
-    first_wall_ns: int
-
-
-class EndedTrack(Track):
-    """One track as `end` tells it: with its whole life."""
-
-    duration_s: float
-    best_score: Norm
-    path_norm: list[tuple[Norm, Norm]]
-    end_reason: EndReason
-
-
-class Message(WireModel):
-    """What every message carries."""
-
-    schema_version: Literal[1]
-    agent_id: str
-    site: str
-    boot_id: str
-
-
-class Sequenced(Message):
-    """What every message of the sequence carries; complete per (agent_id, stream_id, seq)."""
-
-    event_id: str
-    stream_id: str
-    seq: Seq
-    camera_id: str | None
-    ring: Ring | None
-    layer: Layer | None
-    severity: Severity
-    wall_ns: int
-    wall_time: str
-    clock_source: ClockSource
-    time_trusted: bool
-    pts_ns: int | None
-    connection: int | None
-    frame_wh: tuple[int, int] | None
-    model_id: str | None
-
-
-class OnCamera(Sequenced):
-    """A sequenced message about one camera."""
-
-    camera_id: str
-    ring: Ring
-    layer: Layer
+__all__ = ["SCHEMA_VERSION", "EndedTrack", "Track"]
 
 
 class TrackEvent(OnCamera):
@@ -128,7 +60,9 @@ class CameraEvent(OnCamera):
 class CameraFaultData(WireModel):
     """What is wrong with a camera that still sends, or is no more (`standing` false)."""
 
-    word: Literal["frozen", "dark", "covered", "bitrate_changed", "gop_changed"]
+    word: Literal[
+        "frozen", "dark", "covered", "blurred", "moved", "bitrate_changed", "gop_changed"
+    ]  # fmt: skip
     text: str  # for people: what is seen, with the value
     standing: bool
     state: CameraState
@@ -232,6 +166,8 @@ EventMessage: TypeAlias = Annotated[
     | EndEvent
     | CameraEvent
     | CameraFaultEvent
+    | AnyRuleEvent
+    | AnyPlaceMessage
     | AgentEvent
     | LoadChangeEvent
     | StreamStartEvent

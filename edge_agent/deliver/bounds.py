@@ -76,7 +76,7 @@ def _remove_old(db: sqlite3.Connection, before_ms: int, removed: Removed) -> Non
             (_CHUNK,),
         ).fetchall()
         old = [(seq, unacked) for seq, unacked, at_ms in victims if at_ms < before_ms]
-        _drop(db, old, removed)
+        drop_rows(db, old, removed)
 
 
 def _remove(db: sqlite3.Connection, count: int, rows: int, depth: int, removed: Removed) -> None:
@@ -91,10 +91,11 @@ def _remove(db: sqlite3.Connection, count: int, rows: int, depth: int, removed: 
             )
         ]
     unacked = db.execute("SELECT seq FROM waiting ORDER BY seq LIMIT ?", (count - len(acked),))
-    _drop(db, acked + [(seq, True) for (seq,) in unacked.fetchall()], removed)
+    drop_rows(db, acked + [(seq, True) for (seq,) in unacked.fetchall()], removed)
 
 
-def _drop(db: sqlite3.Connection, victims: list[tuple[int, bool]], removed: Removed) -> None:
+def drop_rows(db: sqlite3.Connection, victims: list[tuple[int, bool]], removed: Removed) -> None:
+    """Remove rows, each a `seq` and whether the broker never had it; those leave gaps."""
     lost = [seq for seq, unacked in victims if unacked]
     for seq in lost:
         _keep_told_ranges(db, seq)

@@ -2,7 +2,9 @@
 
 import logging
 import time
+from collections.abc import Mapping
 from pathlib import Path
+from types import MappingProxyType
 
 from edge_agent.clock import Clock
 from edge_agent.deliver.endpoint import endpoint_of
@@ -10,10 +12,12 @@ from edge_agent.deliver.identity import Identity
 from edge_agent.deliver.outbox import Outbox
 from edge_agent.deliver.sender import Sender
 from edge_agent.deliver.store import StateLock
+from edge_agent.deliver.tally import Tally
 from edge_agent.deliver.writer import Writer
 from edge_agent.ports import Meter
 from edge_agent.settings import BrokerSettings, OutboxSettings
-from edge_agent.types import Event, Json
+from edge_agent.settings.rings import CountsSettings
+from edge_agent.types import Event, Json, Ring
 
 log = logging.getLogger(__name__)
 
@@ -33,7 +37,11 @@ class Delivery:
         state_dir: Path,
         clock: Clock,
         meter: Meter,
+        counts: CountsSettings | None = None,
+        ring_ages_h: Mapping[Ring, float] = MappingProxyType({}),
     ) -> None:
+        """Args: `counts` None: nothing is counted; `ring_ages_h` by ring, hours that are fewer
+        than `outbox.max_age_h`."""
         self._endpoint = endpoint_of(broker)
         self._state_dir = state_dir
         self._clock = clock
@@ -44,6 +52,8 @@ class Delivery:
             identity=identity,
             root=broker.topic_root,
             clock=clock,
+            tally=Tally(counts.every_s) if counts is not None and counts.enabled else None,
+            ring_ages_h=ring_ages_h,
         )
         self._writer = Writer(self._outbox, clock, meter, outbox.queue_events)
         self._sender = Sender(

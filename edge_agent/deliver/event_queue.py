@@ -13,7 +13,7 @@ def merge_updates(older: Event, newer: Event) -> Event:
     """
     reports = {report.track_id: report for report in older.tracks}
     reports.update((report.track_id, report) for report in newer.tracks)
-    return replace(newer, tracks=tuple(reports.values()))
+    return replace(newer, tracks=tuple(reports.values()), counts=older.counts + newer.counts)
 
 
 def mergeable(older: Event, newer: Event) -> bool:
@@ -24,6 +24,8 @@ def mergeable(older: Event, newer: Event) -> bool:
         and older.connection == newer.connection
         and older.frame_wh == newer.frame_wh
         and older.model_id == newer.model_id
+        and older.ring == newer.ring
+        and older.grid == newer.grid
     )
 
 

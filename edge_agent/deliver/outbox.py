@@ -8,21 +8,25 @@ import logging
 import sqlite3
 import uuid
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field, replace
+from math import inf
 from pathlib import Path
+from types import MappingProxyType
 
 from edge_agent.clock import Clock
 from edge_agent.contract import encode_event
 from edge_agent.deliver.bounds import GapRange, enforce_bounds, park, take_gaps
 from edge_agent.deliver.event_queue import Batch
 from edge_agent.deliver.identity import Identity
+from edge_agent.deliver.ring_ages import RingAges
 from edge_agent.deliver.store import FILE_NAME, is_unusable, open_store, set_aside
+from edge_agent.deliver.tally import Tally
 from edge_agent.errors import StateError
 from edge_agent.policy.severity import severity_of
 from edge_agent.settings import OutboxSettings
-from edge_agent.types import Envelope, Event, EventKind, Json
+from edge_agent.types import Envelope, Event, EventKind, Json, Ring
 
 log = logging.getLogger(__name__)
 
@@ -83,7 +87,12 @@ class Outbox:
         identity: Identity,
         root: str,
         clock: Clock,
+        tally: Tally | None = None,
+        ring_ages_h: Mapping[Ring, float] = MappingProxyType({}),
     ) -> None:
+        """Args: `tally` counts, None: nothing is; `ring_ages_h` goes before the age for all."""
+        self._tally = tally
+        self._ring_ages = RingAges(ring_ages_h)
         self.path = state_dir / FILE_NAME
         self._settings = settings
         self._identity = identity
@@ -148,6 +157,9 @@ class Outbox:
         self._opened_ns = self._clock.mono_ns()
         self.figures = self._figures()
         self.gaps_pending = bool(db.execute("SELECT 1 FROM gap LIMIT 1").fetchone())
+        if self._tally is not None:
+            self._tally.open(db, self._clock.wall_ns())
+        self._ring_ages.begin()
         self.generation += 1
 
     def uptime_ms(self) -> int:
@@ -165,6 +177,9 @@ class Outbox:
         counters = self._counters
         with self._transaction():
             counters = self._settle(counters, settled, done)
+            if self._tally is not None and self.stats_wait_s() <= 0:
+                data = self._tally.take(self._db, self._clock.wall_ns())
+                counters = self._insert(counters, self._own_event(EventKind.STATS, data), done)
             for event in self._with_loss(batch):
                 counters = self._insert(counters, event, done)
             if announce_gaps and not done.gap_refused:
@@ -173,6 +188,7 @@ class Outbox:
             removed = enforce_bounds(
                 self._db, self._settings, counters.rows, counters.depth, self.uptime_ms()
             )
+            self._ring_ages.enforce(self._db, self.uptime_ms(), removed)
             done.removed = removed.unacked
             counters = _Counters(
                 counters.next_seq,
@@ -184,9 +200,15 @@ class Outbox:
                 (counters.next_seq, counters.rows, self.uptime_ms()),
             )
         self._counters = counters
+        if self._tally is not None:
+            self._tally.committed(self._db)
         self.figures = self._figures()
         self.gaps_pending = bool(self._db.execute("SELECT 1 FROM gap LIMIT 1").fetchone())
         return done
+
+    def stats_wait_s(self) -> float:
+        """Return in how many seconds the counts are to be told; infinite where nothing counts."""
+        return inf if self._tally is None else self._tally.wait_s(self._clock.wall_ns())
 
     @contextmanager
     def _transaction(self) -> Iterator[None]:
@@ -197,6 +219,7 @@ class Outbox:
         except BaseException:
             with suppress(sqlite3.Error):  # a full disk may have rolled it back already
                 self._db.execute("ROLLBACK")
+            self._ring_ages.begin()
             raise
 
     def _settle(
@@ -233,6 +256,8 @@ class Outbox:
             "INSERT INTO outbox VALUES (?, ?, ?, ?)", (seq, self.uptime_ms(), topic, payload)
         )
         self._db.execute("INSERT INTO waiting VALUES (?)", (seq,))
+        if event.counts and self._tally is not None:
+            self._tally.add(self._db, event)
         done.rows.append((seq, event))
         return _Counters(seq + 1, counters.rows + 1, counters.depth + 1)
 

@@ -41,6 +41,20 @@ MIGRATIONS = (
       reason TEXT NOT NULL
     );
     """,
+    """
+    CREATE TABLE tally (
+      camera TEXT NOT NULL,
+      ring TEXT NOT NULL,
+      zone TEXT NOT NULL,
+      class TEXT NOT NULL,
+      count INTEGER NOT NULL,
+      PRIMARY KEY (camera, ring, zone, class)
+    ) WITHOUT ROWID;
+    CREATE TABLE tally_period (
+      id INTEGER PRIMARY KEY CHECK (id = 1),
+      from_ns INTEGER NOT NULL
+    );
+    """,
 )
 
 

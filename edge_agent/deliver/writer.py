@@ -149,7 +149,7 @@ class Writer:
             return max(0.0, (self._retry_ns - now) / 1e9)
         if self._flush or self._broken is not None:
             return 0.0
-        due = [now + int(_IDLE_S * 1e9)]
+        due = [now + int(min(_IDLE_S, self._outbox.stats_wait_s()) * 1e9)]
         if self._prompt:
             due.append(self._last_commit_ns + int(PROMPT_S * 1e9))
         if self._patient_since_ns is not None:
@@ -168,7 +168,8 @@ class Writer:
             if broken is not None:
                 self._outbox.begin_anew(broken)
                 broken = None
-            if batch or settled or (announce and self._outbox.gaps_pending):
+            told = announce and self._outbox.gaps_pending
+            if batch or settled or told or self._outbox.stats_wait_s() <= 0:
                 done = self._outbox.commit(batch, settled, announce_gaps=announce)
             else:
                 done = Committed()

@@ -30,6 +30,7 @@ class Running:
     load: Callable[[], dict[str, Json]]
     load_of: Callable[[int], dict[str, Json]]  # by the camera's place in the settings
     pressure: Callable[[], Pressure]
+    place_of: Callable[[int], dict[str, Json]] = lambda number: {}  # as `load_of`; where it moves
 
 
 class AgentHealth:
@@ -105,6 +106,7 @@ class AgentHealth:
             "state": health.state.value,
             "reason": health.reason,
             "effective": self._effective(number, camera),
+            **self._running.place_of(number),
         }
 
     def _effective(self, number: int, camera: CameraSettings) -> dict[str, Json]:

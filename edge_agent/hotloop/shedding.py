@@ -15,7 +15,7 @@ from edge_agent.policy.load import Heat, LoadReading, LoadState, advance
 from edge_agent.policy.severity import severity_of
 from edge_agent.ports import EventSink, FrameSink, Meter
 from edge_agent.settings import CameraSettings
-from edge_agent.types import DropReason, Event, EventKind, Frame, Json
+from edge_agent.types import DropReason, Event, EventKind, Frame, Json, Ring
 
 log = logging.getLogger(__name__)
 
@@ -127,11 +127,12 @@ class Shedding:
         meter: Meter,
     ) -> None:
         """Args: `enabled` False: look and tell of heat, but give nothing up."""
-        self._cameras = cameras
+        self._cameras = list(cameras)
         self._watched = watched
-        self._ladder = build_ladder(cameras, coast_s=coast_s)
+        self._coast_s = coast_s
         paced = all(camera.realtime for camera in cameras)  # else a file takes all that there is
-        self._climbs = self._ladder if enabled and paced else self._ladder[:1]
+        self._may_climb = enabled and paced
+        self._build()
         self._events = events
         self._clock = clock
         self._meter = meter
@@ -139,6 +140,19 @@ class Shedding:
         self._state = LoadState(since_ns=clock.mono_ns())
         self._reading = LoadReading()
         self._told = _Told()
+
+    def _build(self) -> None:
+        self._ladder = build_ladder(self._cameras, coast_s=self._coast_s)
+        self._climbs = self._ladder if self._may_climb else self._ladder[:1]
+
+    def set_ring(self, number: int, ring: Ring) -> None:
+        """Take that a camera that moves is in another ring; called by who calls `look`."""
+        self._cameras[number] = self._cameras[number].model_copy(update={"ring": ring})
+        self._build()
+        before = self._state.rung
+        self._state = replace(self._state, rung=min(before, len(self._climbs) - 1))
+        if before:
+            self._apply(before)
 
     def gate(self, number: int, sink: FrameSink) -> Gate:
         """Return the gate before camera `number`'s slot."""

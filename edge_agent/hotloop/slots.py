@@ -16,7 +16,7 @@ from edge_agent.clock import Clock
 from edge_agent.hotloop.schedule import SlotView, choose
 from edge_agent.ports import Meter
 from edge_agent.settings import CameraSettings, Plan
-from edge_agent.types import DropReason, Frame
+from edge_agent.types import DropReason, Frame, Ring
 
 #: Late frames of a camera before the lanes: enough to keep two of them busy between two of the
 #: reader's packets. Each is a whole decoded picture, 3 MB at 1080p.
@@ -83,6 +83,11 @@ class SlotBoard:
     def slot(self, number: int) -> CameraSlot:
         """Return the way into camera `number`'s slot (its place in the settings)."""
         return CameraSlot(self, number)
+
+    def set_ring(self, number: int, ring: Ring) -> None:
+        """Take that a camera that moves is in another ring."""
+        with self._changed:
+            self._views[number].ring = ring
 
     def offer(self, number: int, frame: Frame) -> None:
         """Put a frame into a slot; never blocks for longer than a lane's look."""

@@ -11,9 +11,11 @@ from dataclasses import replace
 import numpy as np
 
 from edge_agent.clock import Clock
+from edge_agent.hotloop.judge import IsActive, Judge, Worth
+from edge_agent.hotloop.post import CameraPost
 from edge_agent.policy.admission import admit, build_admission, start_scores
-from edge_agent.policy.severity import severity_of
-from edge_agent.ports import EventSink, Meter
+from edge_agent.policy.severity import severity_for, severity_of
+from edge_agent.ports import EventSink, Follower, Meter, TrackSink
 from edge_agent.rules.lifecycle import CameraView, LifecycleState, end_tracks, step
 from edge_agent.settings import CameraSettings, TrackingSettings
 from edge_agent.tracking import Tracker
@@ -26,6 +28,8 @@ from edge_agent.types import (
     EventKind,
     FrameRef,
     ObjectClass,
+    Position,
+    Ring,
     Tracks,
 )
 
@@ -45,12 +49,25 @@ class CameraPipeline:
         clock: Clock,
         meter: Meter,
         analysed: Callable[[FrameRef, int], None] = lambda ref, moving: None,
+        journal: TrackSink | None = None,
+        follower: Follower | None = None,
+        is_active: IsActive = lambda schedule, wall_ns: True,
+        worth: Worth = severity_for,
+        post: CameraPost | None = None,
     ) -> None:
-        """Begin; `analysed` is the reader's `AnalysisListener.frame_analysed`."""
+        """Begin; `analysed` is the reader's `AnalysisListener.frame_analysed`.
+
+        Args: `journal` is given every frame's tracks; `follower` makes the tracks instead of a
+        tracker, such as one that plays recorded ones. `is_active` tells the schedules of rules,
+        `worth` what their events are worth; `post` tells both, and what the camera's place means
+        for all of its events.
+        """
         self._camera = camera
         self._analysed = analysed
+        self._post = post
         self._admission = build_admission(camera, classes)
-        self._tracker = Tracker(
+        self._journal = journal
+        self._tracker: Follower = follower or Tracker(
             settings=tracking,
             groups=group_of(classes),
             score_threshold=start_scores(camera, classes, score_threshold),
@@ -67,6 +84,11 @@ class CameraPipeline:
             severity=severity_of(EventKind.START),
         )
         self._state = LifecycleState()
+        self._judge = Judge(
+            camera, classes=classes, model_id=model_id, clock=clock,
+            is_active=is_active if post is None else post.is_active,
+            worth=worth if post is None else post.worth,
+        )  # fmt: skip
         self._update_s = tracking.update_s
         self.quiet = True  # nothing moved in the last frame
         self._hold_ns = round(tracking.stationary_hold_s * 1e9)
@@ -84,11 +106,17 @@ class CameraPipeline:
             began_ns = time.thread_time_ns()
             tracks = self._tracker.step(admit(detections, self._admission))
             tracked_ns = time.thread_time_ns()
+            if self._journal is not None:
+                self._journal.frame_tracked(tracks)
             self.quiet = bool(tracks.stationary.all())
             self._state, events = step(self._state, tracks, self._view)
+            events += self._judge.frame(tracks)
+            if self._post is not None:
+                events += self._post.step(tracks)
             self._put([_untimed(e) for e in events] if detections.ref.late else events)
             ruled_ns = time.thread_time_ns()
-        self._analysed(detections.ref, count_moving(tracks))
+            waiting = self._judge.waiting
+        self._analysed(detections.ref, max(count_moving(tracks), int(waiting)))
         self._spend("track", tracked_ns - began_ns)
         self._spend("rules", ruled_ns - tracked_ns)
         self._count(detections, started_ns)
@@ -115,6 +143,8 @@ class CameraPipeline:
         Stationary tracks are held, so that a parked car does not start again after a reconnect.
         """
         with self._lock:
+            if self._journal is not None:
+                self._journal.camera_changed(change)
             if change.kind is EventKind.CAMERA_LOST:
                 self._lost_since_ns = change.mono_ns
                 self._end(self._tracker.lose_moving().tolist(), EndReason.CAMERA_LOST)
@@ -123,6 +153,7 @@ class CameraPipeline:
                 self._end(None, EndReason.LEFT)
             if change.kind is not None:
                 self._put([self._event_of(change)])
+            self._put(self._judge.changed(change))
 
     def stretch_updates(self, factor: float) -> None:
         """Make the pauses between updates of moving tracks `factor` times as long as asked for."""
@@ -130,8 +161,10 @@ class CameraPipeline:
             self._view = replace(self._view, update_s=self._update_s * factor)
 
     def end_held(self) -> None:
-        """End the held tracks of a camera that has been away for longer than the hold."""
+        """End the held tracks of a camera that has been away for longer than the hold, and ask
+        the rules what has lasted; called once a second."""
         with self._lock:
+            self._put(self._judge.tick())
             since_ns = self._lost_since_ns
             if since_ns is not None and self._clock.mono_ns() - since_ns > self._hold_ns:
                 self._lost_since_ns = None
@@ -144,20 +177,37 @@ class CameraPipeline:
             self._tracker.clear()
             self._end(None, EndReason.AGENT_STOPPED)
 
+    def moved(self, ring: Ring, position: Position | None, crossing: Event | None) -> None:
+        """Take where a camera that moves is now, and what its change of ring tells."""
+        with self._lock:
+            if self._journal is not None and position is not None:
+                self._journal.camera_moved(self._camera.id, position)
+            if self._post is not None:
+                self._post.move(ring, position)
+            if crossing is not None:
+                self._put([crossing])
+
     def _end(self, track_ids: list[int] | None, reason: EndReason) -> None:
+        wall_ns, trusted = self._clock.wall_ns(), self._clock.time_trusted()
+        if self._post is not None:
+            self._put(
+                self._post.end(track_ids, reason.value, wall_ns=wall_ns, time_trusted=trusted)
+            )
         self._state, events = end_tracks(
             self._state,
             track_ids,
             reason,
             self._view,
-            wall_ns=self._clock.wall_ns(),
-            time_trusted=self._clock.time_trusted(),
+            wall_ns=wall_ns,
+            time_trusted=trusted,
         )
         self._put(events)
+        if track_ids is None:
+            self._put(self._judge.end(reason))
 
     def _put(self, events: Sequence[Event]) -> None:
         for event in events:
-            self._events.put(event)
+            self._events.put(event if self._post is None else self._post.finish(event))
 
     def _event_of(self, change: CameraChange) -> Event:
         assert change.kind is not None

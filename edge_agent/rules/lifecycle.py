@@ -13,6 +13,7 @@ No id starts or ends twice and none ends that did not start.
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
+from edge_agent.geometry import Polygons
 from edge_agent.rules.lives import Life, observe
 from edge_agent.types import (
     ClockSource,
@@ -46,6 +47,10 @@ class CameraView:
     update_s: float
     stationary_update_s: float
     severity: Severity  # of start, update and end
+    areas: Polygons = field(init=False)  # `zones`, made ready
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "areas", Polygons([polygon for _, polygon in self.zones]))
 
 
 @dataclass(slots=True)
@@ -69,7 +74,7 @@ def step(
     state.ref = ref
     if not len(tracks.track_id) and not state.lives:
         return state, []
-    state.newest_id = observe(state.lives, state.newest_id, tracks, view.zones)
+    state.newest_id = observe(state.lives, state.newest_id, tracks, view.zones, view.areas)
     events = _end_missing(state, tracks, view)
     events += _start(state, ref, view)
     events += _update(state, ref, view)

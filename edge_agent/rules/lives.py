@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
-from edge_agent.geometry import anchor_points, points_in_polygon
+from edge_agent.geometry import Polygons, anchor_points
 from edge_agent.rules.path import Path
 from edge_agent.types import FloatArray, Point, Tracks
 
@@ -37,9 +37,12 @@ class Life:
     changed: bool = False  # stationary, zones or class changed since then
 
 
-def observe(lives: dict[int, Life], newest_id: int, tracks: Tracks, zones: Sequence[Zone]) -> int:
+def observe(
+    lives: dict[int, Life], newest_id: int, tracks: Tracks, zones: Sequence[Zone], areas: Polygons
+) -> int:
     """Bring `lives` up to this frame and return the newest id; drops none.
 
+    `areas` are the polygons of `zones`.
     Ids only rise: one that is neither among `lives` nor above `newest_id` is dead.
     """
     ref = tracks.ref
@@ -75,7 +78,7 @@ def observe(lives: dict[int, Life], newest_id: int, tracks: Tracks, zones: Seque
             life.stationary, life.class_id, life.changed = stationary, class_id, True
         life.confirmed = confirmed
     if moved:
-        _look_up_zones(moved, zones)
+        _look_up_zones(moved, zones, areas)
     return newest_id
 
 
@@ -88,11 +91,10 @@ def _has_moved(life: Life, point: Point) -> bool:
     return dx >= ZONE_STEP * (right - left) or dy >= ZONE_STEP * (bottom - top)
 
 
-def _look_up_zones(lives: Sequence[Life], zones: Sequence[Zone]) -> None:
+def _look_up_zones(lives: Sequence[Life], zones: Sequence[Zone], areas: Polygons) -> None:
     """Say of each life in which zones its last anchor point lies, in the order of `zones`."""
     points = np.array([life.path.last for life in lives], np.float32)
-    inside = [points_in_polygon(points, polygon).tolist() for _, polygon in zones]
-    for life, into in zip(lives, zip(*inside, strict=True), strict=True):
+    for life, into in zip(lives, areas.contain(points).tolist(), strict=True):
         entered = tuple(zone[0] for zone, is_in in zip(zones, into, strict=True) if is_in)
         if entered != life.zones:
             life.zones, life.changed = entered, True

@@ -6,6 +6,8 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
+from edge_agent.settings.hours import CellSettings, Latitude, Longitude, WorthPolicy
+from edge_agent.settings.rules import GroundPolygon, GroundSettings, LineSettings, RuleSettings
 from edge_agent.settings.words import Frozen, Name, Norm, Polygon, Score, Username
 from edge_agent.types import Layer, Point, Ring
 
@@ -32,10 +34,11 @@ class ClassLimits(Frozen):
 
 
 class ZoneSettings(Frozen):
-    """A named polygon in 0..1 coordinates of the picture."""
+    """A named polygon: corners in 0..1 of the picture, or in metres on the ground."""
 
     id: Name
-    polygon: Polygon
+    polygon: Polygon | None = None
+    ground: GroundPolygon | None = None
 
 
 #: From the arrival of a frame's last packet to the end of its analysis, where the file does not
@@ -46,6 +49,10 @@ LATENCY_SLO_MS = {
     Layer.PORTRAIT: 500.0,
     Layer.PANORAMIC: 1000.0,
 }
+
+
+#: What passes a checkpoint, or moves under a drone, is seen once: nothing may wake up late.
+ALWAYS_LAYERS = frozenset({Layer.CHECKPOINT, Layer.UAV})
 
 
 class CameraSettings(Frozen):
@@ -73,7 +80,16 @@ class CameraSettings(Frozen):
     persons: ClassLimits = ClassLimits()
     vehicles: ClassLimits = ClassLimits()
     zones: tuple[ZoneSettings, ...] = ()
+    lines: tuple[LineSettings, ...] = ()
+    ground: GroundSettings | None = None  # None: distances are not known in metres
+    rules: tuple[RuleSettings, ...] = ()
     ignore: tuple[Polygon, ...] = ()  # detections whose anchor point lies inside do not count
+    position: Name | None = None  # the source of positions of a camera that moves
+    lat: Latitude | None = None  # where one stands that does not; both or none
+    lon: Longitude | None = None
+    cell: Name | None = None  # of the grid; None: by position
+    cells: tuple[CellSettings, ...] = ()  # the parts of the picture that show other cells
+    policy: WorthPolicy = WorthPolicy()  # goes before the ring's
 
     @property
     def read_url(self) -> str:
@@ -86,5 +102,22 @@ class CameraSettings(Frozen):
         return (self.latency_slo_ms or LATENCY_SLO_MS[self.layer]) / 1000
 
     def zone_polygons(self) -> tuple[tuple[str, tuple[Point, ...]], ...]:
-        """Return (zone id, polygon) pairs."""
-        return tuple((zone.id, zone.polygon) for zone in self.zones)
+        """Return (zone id, polygon in 0..1 of the picture) pairs.
+
+        Raises: ValueError for a zone in metres that the ground does not show; loading a site
+        file has refused it before.
+        """
+        return tuple((zone.id, self._in_picture(zone.polygon, zone.ground)) for zone in self.zones)
+
+    def line_points(self) -> tuple[tuple[str, tuple[Point, ...]], ...]:
+        """Return (line id, points in 0..1 of the picture) pairs. Raises: as `zone_polygons`."""
+        return tuple((line.id, self._in_picture(line.points, line.ground)) for line in self.lines)
+
+    def _in_picture(
+        self, points: tuple[Point, ...] | None, metres: tuple[Point, ...] | None
+    ) -> tuple[Point, ...]:
+        if points is not None:
+            return points
+        if metres is None or self.ground is None:
+            raise ValueError(f"camera {self.id}: a zone or line without points")
+        return tuple((x, y) for x, y in self.ground.homography().to_picture(metres).tolist())

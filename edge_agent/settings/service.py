@@ -33,6 +33,14 @@ class OutboxSettings(Frozen):
     queue_events: Annotated[int, Field(ge=16, le=100_000)] = 1000
 
 
+class JournalSettings(Frozen):
+    """The tracks that the agent keeps for `edge-agent replay`; the oldest go first."""
+
+    enabled: bool = True
+    max_mb: Annotated[float, Field(ge=1, le=1_000_000)] = 256.0
+    max_age_h: Annotated[float, Field(gt=0, le=24 * 366)] = 48.0  # by the clock, once trusted
+
+
 Lanes = Annotated[int, Field(ge=1, le=16)]
 Threads = Annotated[int, Field(ge=1, le=64)]
 BatchSize = Annotated[int, Field(ge=1, le=64)]

@@ -31,6 +31,8 @@ class FaultWord(StrEnum):
     FROZEN = "frozen"
     DARK = "dark"
     COVERED = "covered"
+    BLURRED = "blurred"
+    MOVED = "moved"
     BITRATE_CHANGED = "bitrate_changed"
     GOP_CHANGED = "gop_changed"
 

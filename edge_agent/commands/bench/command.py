@@ -9,7 +9,16 @@ from pathlib import Path
 
 import typer
 
-from edge_agent.commands.bench import growth, lanes, latency, overhead, quiet, table, tracker
+from edge_agent.commands.bench import (
+    growth,
+    lanes,
+    latency,
+    overhead,
+    quiet,
+    rules,
+    table,
+    tracker,
+)
 from edge_agent.commands.bench.bed import SceneKind
 from edge_agent.commands.bench.capacity import Asked, measure_capacity
 from edge_agent.commands.bench.compare import compare, unlike
@@ -56,6 +65,7 @@ group.command("quiet")(quiet.command)
 group.command("latency")(latency.command)
 group.command("lanes")(lanes.command)
 group.command("tracker")(tracker.command)
+group.command("rules")(rules.command)
 group.command("table")(table.command)
 
 
