@@ -19,6 +19,8 @@ COMMANDS = {
     "status": "status",
     "watch": "watch",
     "verify": "verify",
+    "replay": "replay.command",
+    "draw": "draw",
     "demo": "demo.command",
     "bench": "bench.command",
     "bench-wakeup": "wakeup.command",
@@ -30,13 +32,16 @@ COMMANDS = {
 class LazyGroup(TyperGroup):
     """Imports a command's module when it is asked for: `status` must not load a model runtime."""
 
+    package = "edge_agent.commands"
+    modules = COMMANDS
+
     def list_commands(self, ctx):  # type: ignore[no-untyped-def]
-        return list(COMMANDS)
+        return list(self.modules)
 
     def get_command(self, ctx, cmd_name):  # type: ignore[no-untyped-def]
-        if cmd_name not in COMMANDS:
+        if cmd_name not in self.modules:
             return None
-        module = import_module(f"edge_agent.commands.{COMMANDS[cmd_name]}")
+        module = import_module(f"{self.package}.{self.modules[cmd_name]}")
         if hasattr(module, "group"):  # a command with subcommands of its own
             return typer.main.get_command(module.group)
         single = typer.Typer(add_completion=False)

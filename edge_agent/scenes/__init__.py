@@ -7,6 +7,7 @@ between training and evaluation, and the file of a clip's truth.
 from edge_agent.scenes.clip import Order, render_clip, render_clips, truth_path
 from edge_agent.scenes.kept import keep_clips, kept_path, missing
 from edge_agent.scenes.light import Hour, Weather
+from edge_agent.scenes.outlines import outlines
 from edge_agent.scenes.render import build_stage, frames
 from edge_agent.scenes.scripts import DEMO, SCRIPTS, scene_named
 from edge_agent.scenes.stage import Scene
@@ -27,6 +28,7 @@ __all__ = [
     "keep_clips",
     "kept_path",
     "missing",
+    "outlines",
     "read_truth",
     "render_clip",
     "render_clips",

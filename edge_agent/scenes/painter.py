@@ -102,7 +102,7 @@ class Painter:
         self, actor: Actor, where: Place, time_s: float, view: View, backdrop: Backdrop
     ) -> Body | None:
         """Return the actor drawn alone, or None where nothing of it is in the picture."""
-        moment = _moment(actor, where, time_s)
+        moment = moment_of(actor, where, time_s)
         kept = self._drawn.get(actor.id)
         if kept is not None and kept.place == where and kept.moment == moment:
             return kept
@@ -110,8 +110,7 @@ class Painter:
             return None
         middle = np.array([[where.x, where.y, 1.0]], np.float32)
         distance = float(view.depths(middle)[0])
-        small = view.focal_px * 1.7 < _SMALL_PX * max(distance, 0.1)
-        mesh = body_mesh(actor, where, moment, COARSE if small else FINE)
+        mesh = body_mesh(actor, where, moment, COARSE if is_small(view, distance) else FINE)
         ground = self._scenery.ground
         sunny = ground.at(ground.sun_map, where.x, where.y)
         lit = lamp_light(ground, self._light, where, actor)
@@ -170,7 +169,12 @@ class Painter:
         )  # fmt: skip
 
 
-def _moment(actor: Actor, where: Place, time_s: float) -> float:
+def is_small(view: View, distance: float) -> bool:
+    """Return whether a person so far away is drawn coarsely."""
+    return view.focal_px * 1.7 < _SMALL_PX * max(distance, 0.1)
+
+
+def moment_of(actor: Actor, where: Place, time_s: float) -> float:
     """Return the time that decides an actor's pose: who stands shifts its weight in steps."""
     if where.speed > 0:
         return time_s

@@ -11,8 +11,16 @@ from rich.console import Console
 from edge_agent.clock import SystemClock
 from edge_agent.commands.camera_reading import CameraWatch
 from edge_agent.commands.demo.lineup import Lineup
+from edge_agent.commands.drawing.canvas import (
+    CLASS_COLOURS,
+    band,
+    scale_to,
+    stack,
+    write_plate,
+    write_still,
+)
 from edge_agent.detect import OnnxDetector, open_detector
-from edge_agent.errors import AgentError, UsageError
+from edge_agent.errors import AgentError
 from edge_agent.settings import CameraSettings, Plan
 from edge_agent.source import open_source
 from edge_agent.source.address import say_endpoint
@@ -22,9 +30,7 @@ _FPS = 2.0  # pictures looked at in a second of the stream
 _LOOK_S = 8.0  # how long a camera is looked at; a clip is looked at whole, faster than it plays
 _PATIENCE_S = 60.0
 _STILL_WIDTH, _TILE_WIDTH, _COLUMNS = 960, 480, 2
-_COLOURS = {"person": (60, 170, 255), "vehicle": (255, 200, 60)}  # BGR: orange, light blue
-_FONT, _TEXT, _LINE_PX = cv2.FONT_HERSHEY_SIMPLEX, 0.3, 10
-_BAR_PX = 20
+_HINT = "--out may name another folder"
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,12 +62,12 @@ def take_pictures(console: Console, lineup: Lineup, manifest: Path, out: Path) -
         caption = f"{camera.id}   {camera.ring}, {camera.layer}"
         tiles.append(draw(still, caption, _TILE_WIDTH))
         path = out / f"demo-{camera.id}.png"
-        write_png(path, draw(still, caption, _STILL_WIDTH))
+        write_still(path, draw(still, caption, _STILL_WIDTH), _HINT)
         persons, vehicles = still.names.count("person"), still.names.count("vehicle")
         console.print(f"{path}: {camera.ring}, {camera.layer}, {persons} persons, {vehicles} "
                       "vehicles")  # fmt: skip
     if len(tiles) > 1:
-        write_png(out / "demo.png", sheet_of(tiles))
+        write_still(out / "demo.png", sheet_of(tiles), _HINT)
         console.print(f"{out / 'demo.png'}: all of them")
 
 
@@ -101,26 +107,14 @@ def draw(still: Still, caption: str, width: int) -> ByteArray:
     """Return the picture (h, width, 3) BGR with boxes, classes, scores and a caption."""
     picture = still.frame.picture.to_bgr()
     scale = width / picture.shape[1]
-    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_CUBIC
-    canvas = cv2.resize(picture, (width, round(picture.shape[0] * scale)), interpolation=how)
+    canvas = scale_to(picture, width)
     for i in np.argsort(still.found.score):  # the surest on top
         name, score = still.names[i], float(still.found.score[i])
         x0, y0, x1, y1 = (round(float(v) * scale) for v in still.found.xyxy[i])
-        cv2.rectangle(canvas, (x0, y0), (x1, y1), _COLOURS[name], 1, cv2.LINE_AA)
-        _write(canvas, f"{name} {score:.2f}".replace(" 0.", " ."), (x0, y0), _COLOURS[name])
-    band = np.full((_BAR_PX, width, 3), 24, np.uint8)
-    cv2.putText(band, caption, (6, 14), _FONT, 0.44, (235, 235, 235), 1, cv2.LINE_AA)
-    return np.vstack((band, np.asarray(canvas, np.uint8)))
-
-
-def _write(canvas: cv2.typing.MatLike, text: str, at: tuple[int, int], colour: tuple[int, int, int],
-) -> None:  # fmt: skip
-    """Write dark on a plate of the box's colour, above the box's corner or inside the picture."""
-    (length, _), _ = cv2.getTextSize(text, _FONT, _TEXT, 1)
-    x = max(0, min(at[0], canvas.shape[1] - length - 4))
-    y = max(_LINE_PX, at[1])
-    cv2.rectangle(canvas, (x, y - _LINE_PX), (x + length + 4, y), colour, -1)
-    cv2.putText(canvas, text, (x + 2, y - 2), _FONT, _TEXT, (0, 0, 0), 1, cv2.LINE_AA)
+        cv2.rectangle(canvas, (x0, y0), (x1, y1), CLASS_COLOURS[name], 1, cv2.LINE_AA)
+        words = f"{name} {score:.2f}".replace(" 0.", " .")
+        write_plate(canvas, words, (x0, y0), CLASS_COLOURS[name])
+    return stack((band(caption, width), canvas))
 
 
 def sheet_of(tiles: list[ByteArray]) -> ByteArray:
@@ -135,12 +129,3 @@ def sheet_of(tiles: list[ByteArray]) -> ByteArray:
         y, x = i // _COLUMNS * height, i % _COLUMNS * _TILE_WIDTH
         sheet[y : y + tile.shape[0], x : x + _TILE_WIDTH] = tile
     return sheet // 8 * 8 + 4
-
-
-def write_png(path: Path, picture: ByteArray) -> None:
-    """Write a PNG. Raises: UsageError where the path cannot be written."""
-    _, data = cv2.imencode(".png", picture, [cv2.IMWRITE_PNG_COMPRESSION, 9])
-    try:
-        path.write_bytes(data.tobytes())
-    except OSError as error:
-        raise UsageError(f"{path}: {error.strerror}; --out may name another folder") from error

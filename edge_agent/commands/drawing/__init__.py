@@ -1,0 +1,1 @@
+"""Drawing on pictures: boxes and labels, zones and lines, events. Used by several commands."""
