@@ -10,6 +10,7 @@ import pytest
 from onnx import TensorProto, helper
 
 from edge_agent.detect import load_manifest, open_detector
+from edge_agent.detect.families import FAMILIES
 from edge_agent.detect.labels import COCO_LABELS
 from edge_agent.detect.manifest import Manifest
 from edge_agent.detect.session import choose_provider
@@ -19,14 +20,34 @@ from tests.detect_support import NANO
 from tests.toy_model import write_toy_yolox
 
 ALL_KEYS = ", ".join(Manifest.model_fields)
-CLASS_WORDS = 'label = "person", "vehicle" or "vehicle/subclass", for known labels'
-LABELS = '"coco" or a list of different names in the order of the output'
+CLASS_WORDS = (
+    'label = "ignored", "person", "vehicle" or one of these two with a "/subclass", for known'
+    " labels"
+)
+LABELS = '"coco", "coco91" or a list of different names in the order of the output'
+ALL_FAMILIES = ", ".join(f'"{name}"' for name in FAMILIES)
+EXTRA_INPUTS = (
+    'input = "input_wh", "input_hw", "ones" or a list of numbers, for every input beside the'
+    " picture"
+)
+COLUMNS = (
+    '"x1", "y1", "x2", "y2", "score", "class" once each, "batch" at most once, "-" for others, in'
+    " the order of a row"
+)
+ANCHORS = (
+    "a list for each stride, in the order of `strides`, of as many [width, height] in pixels of the"
+    " input"
+)
 
 # (line to replace, its replacement or a line to add) -> the whole message behind the file's name
 BROKEN = {
-    "missing": ("family", "", ': key family: is missing; allowed: "yolox"'),
+    "missing": ("family", "", f": key family: is missing; allowed: {ALL_FAMILIES}"),
     "unknown": ("", "treshold = 1", f":16: key treshold: unknown key; allowed: {ALL_KEYS}"),
-    "family": ("family", 'family = "yolov9"', ':4: key family: value "yolov9"; allowed: "yolox"'),
+    "family": (
+        "family",
+        'family = "yolov9"',
+        f':4: key family: value "yolov9"; allowed: {ALL_FAMILIES}',
+    ),
     "one side": (
         "input_wh",
         "input_wh = [416]",
@@ -59,7 +80,11 @@ BROKEN = {
         'channels = "BGR"',
         ':7: key channels: value "BGR"; allowed: "bgr" or "rgb"',
     ),
-    "layout": ("layout", 'layout = "nhwc"', ':6: key layout: value "nhwc"; allowed: "nchw"'),
+    "layout": (
+        "layout",
+        'layout = "chwn"',
+        ':6: key layout: value "chwn"; allowed: "nchw" or "nhwc"',
+    ),
     "letterbox": (
         "letterbox",
         'letterbox = "center"',
@@ -107,6 +132,31 @@ BROKEN = {
         'labels = "voc"',
         f':11: key labels: value "voc"; allowed: {LABELS}',
     ),
+    "a key of another family": (
+        "",
+        'columns = ["x1", "y1", "x2", "y2", "score", "class"]',
+        ':16: key columns: family "yolox" does not take it; allowed: activation, strides',
+    ),
+    "a key that the family needs": (
+        "family",
+        'family = "yolo_fastestv2"',
+        f': key anchors: is missing; family "yolo_fastestv2" needs it; allowed: {ANCHORS}',
+    ),
+    "anchors of two strides for three": (
+        "family",
+        'family = "yolov5"\nanchors = [[[1, 2], [3, 4]], [[5, 6]]]',
+        f":5: key anchors: lists of 2, 1 anchors for 3 strides; allowed: {ANCHORS}",
+    ),
+    "a column twice": (
+        "strides",
+        'columns = ["x1", "y1", "x2", "y2", "score", "score"]',
+        f':10: key columns: "score" stands there 2 times; allowed: {COLUMNS}',
+    ),
+    "an extra input's word": (
+        "",
+        '[extra_inputs]\nsizes = "height"',
+        f':17: key extra_inputs.sizes: value "height"; allowed: {EXTRA_INPUTS}',
+    ),
     "class_map: an animal": (
         "",
         '[class_map]\nperson = "dog"',
@@ -139,6 +189,8 @@ def change(manifest: Path, key: str, line: str) -> None:
 def test_a_broken_manifest_says_where_and_what_is_allowed(case: str, tmp_path: Path) -> None:
     key, line, message = BROKEN[case]
     manifest = write_toy_yolox(tmp_path)
+    if case == "a column twice":
+        change(manifest, "family", 'family = "end_to_end"')
     change(manifest, key, line)
     with pytest.raises(ModelError) as error:
         load_manifest(manifest)
@@ -204,8 +256,10 @@ def test_every_key_of_a_manifest_is_documented() -> None:
     told = dict(re.findall(r"^\| `(\w+)` \|.*\| (.*?) \|$", table, re.MULTILINE))
     assert list(told) == list(Manifest.model_fields)
     for key, field in Manifest.model_fields.items():
-        default = "required" if field.is_required() else field.default
-        shown = "see below" if default is None else str(default)
+        default = field.get_default(call_default_factory=True)
+        shown = "required" if field.is_required() else str(default).lower()
+        if default is None:
+            shown = "see below" if key == "class_map" else "family's"
         assert told[key].strip("`").replace("[", "(").replace("]", ")") == shown, key
 
 
@@ -280,8 +334,8 @@ BAD_MODELS = [
     (
         other_size,
         r"model toy@[0-9a-f]{12}: input images \['batch', 3, 96, 160\] tensor\(float\), not one of"
-        r" \[1 or dynamic, 3, 160, 96\] tensor\(float\) or tensor\(float16\) \(\"nchw\","
-        r" input_wh\); the model is not loaded",
+        r" \[1 or dynamic, 3, 160, 96\] tensor\(float\), tensor\(float16\), tensor\(uint8\) or"
+        r" tensor\(int8\) \(\"nchw\", input_wh\); the model is not loaded",
     ),
     (two_inputs, r"model toy@\S+: input a \[.*\] tensor\(float\), b \[.*\] .*; .* not loaded"),
     (

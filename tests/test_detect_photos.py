@@ -20,7 +20,7 @@ from tests.reference_yolox import Box
 pytestmark = needs_shared
 
 FIXED, DYNAMIC = "yolox_nano.onnx", "yolox_nano-raw-dyn.onnx"
-LABELS = [COCO_LABELS.index(word) for word in DEFAULT_CLASS_MAP]
+LABELS = [i for i, word in enumerate(COCO_LABELS) if word in DEFAULT_CLASS_MAP]
 GROUPS = {i: DEFAULT_CLASS_MAP[COCO_LABELS[i]].partition("/")[0] for i in LABELS}
 
 

@@ -43,6 +43,27 @@ def test_who_is_lost_inside_and_not_found_has_left() -> None:
     assert leave.tracks[0].track_id == enter.tracks[0].track_id == 1
 
 
+def test_a_lost_track_is_told_where_it_was_seen_and_not_where_it_was_guessed() -> None:
+    site = Site(book_of(EXIT))
+    site.walk(2, 1, 0.3, 0.7)
+    for k in range(1, 8):
+        site.look(at(1, 0.7 + 0.03 * k, matched=False, last_pts_s=1.8))
+    site.stay(5)
+    (leave,) = site.events
+    assert leave.tracks[0].xyxy_px == pytest.approx((1100, 360, 1140, 450), abs=1)
+
+
+def test_after_a_long_outage_nobody_goes_on_as_somebody_else() -> None:
+    site = Site(book_of(ENTER, EXIT))
+    site.walk(2, 1, 0.3, 0.7)
+    site.now_s += 40
+    site.connection = 2
+    site.stay(5, at(2, 0.7, first_pts_s=42.0))
+    assert [(rule, ids) for _, rule, ids in site.told()] == [
+        ("enter", (1,)), ("enter", (2,)), ("exit", (1,)),
+    ]  # fmt: skip
+
+
 def test_an_outage_neither_enters_nor_leaves_who_stands_there() -> None:
     site = Site(book_of(ENTER, EXIT))
     site.stay(3, car(1, 0.7))

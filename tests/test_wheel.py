@@ -32,7 +32,7 @@ pytestmark = pytest.mark.skipif(find_spec("hatchling") is None, reason="needs ha
 def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Build the wheel of a copy, with a toy in the box while there is no trained detector."""
     copy = tmp_path_factory.mktemp("source")
-    for name in ("pyproject.toml", "README.md", "LICENSE"):
+    for name in ("pyproject.toml", "README.md", "LICENSE", "NOTICE"):
         shutil.copy2(ROOT / name, copy / name)
     for name in ("edge_agent", "models"):
         shutil.copytree(ROOT / name, copy / name, ignore=shutil.ignore_patterns("__pycache__"))
@@ -53,6 +53,16 @@ def test_the_models_lie_in_the_package_and_how_they_were_trained_stays_out(wheel
     assert "edge_agent/models/ring_nano.toml" in names
     assert {name.split("/")[0] for name in names if ".dist-info" not in name} == {"edge_agent"}
     assert not [name for name in names if "training" in name and name.startswith("edge_agent/mod")]
+
+
+def test_the_pictures_of_the_self_test_and_their_notice_come_along(wheel: Path) -> None:
+    names = zipfile.ZipFile(wheel).namelist()
+    pictures = ROOT / "edge_agent" / "detect" / "recognise" / "pictures"
+    for file in pictures.iterdir():
+        assert f"edge_agent/detect/recognise/pictures/{file.name}" in names
+    (notice,) = (name for name in names if name.endswith("/NOTICE"))
+    text = zipfile.ZipFile(wheel).read(notice).decode()
+    assert all(name in text for name in ("astronaut.jpg", "hopper.jpg", "camera.jpg"))
 
 
 def test_an_installed_agent_finds_and_loads_its_own_detector(wheel: Path, tmp_path: Path) -> None:

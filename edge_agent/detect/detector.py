@@ -9,20 +9,19 @@ import numpy as np
 
 from edge_agent.detect.agreement import Found
 from edge_agent.detect.batching import batch_fault
-from edge_agent.detect.candidates import Candidates
+from edge_agent.detect.candidates import Candidates, suppress
 from edge_agent.detect.families import FAMILIES
 from edge_agent.detect.manifest import Manifest, load_manifest
 from edge_agent.detect.preprocess import Workspace
 from edge_agent.detect.session import Outputs, Session
 from edge_agent.errors import ModelError
-from edge_agent.geometry import Letterbox, nms, stretch
+from edge_agent.geometry import Letterbox, stretch
 from edge_agent.ports import Meter
 from edge_agent.settings import Plan
 from edge_agent.types import (
     DetectionBatch,
     FloatArray,
     Frame,
-    IdArray,
     IntArray,
     ObjectClass,
 )
@@ -83,7 +82,7 @@ class OnnxDetector:
         self._manifest = manifest
         self._session = session
         self._meter = meter
-        self._decoder = FAMILIES[manifest.family](manifest)
+        self._decoder = FAMILIES[manifest.family].build_decoder(manifest)
         self._workspaces = [Workspace(manifest, plan.batch) for _ in range(plan.lanes)]
         self._told_not_finite = False
         for pictures in {1, plan.batch}:
@@ -173,9 +172,4 @@ class OnnxDetector:
     def _suppress(
         self, candidates: Candidates, fit: Letterbox
     ) -> tuple[FloatArray, FloatArray, IntArray]:
-        groups = self._groups[candidates.class_id]
-        kept: IdArray = nms(candidates.xyxy, candidates.score, groups, self._iou_threshold)
-        xyxy = fit.to_source(candidates.xyxy[kept])
-        inside = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-        kept = kept[inside]
-        return xyxy[inside], candidates.score[kept], candidates.class_id[kept]
+        return suppress(candidates, self._groups, self._iou_threshold, fit)

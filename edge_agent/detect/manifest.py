@@ -2,16 +2,20 @@
 
 import tomllib
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any
 
-from pydantic import BeforeValidator, Field, StringConstraints, ValidationError, model_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_core import PydanticCustomError
 
 from edge_agent.config.problems import file_problem, key_problem, shown
 from edge_agent.config.toml_lines import KeyPath, line_numbers
-from edge_agent.detect.labels import COCO_LABELS, DEFAULT_CLASS_MAP, ClassTable, fold_labels
+from edge_agent.detect import manifest_keys as keys
+from edge_agent.detect.labels import ClassTable, fold_labels
 from edge_agent.errors import ModelError
 from edge_agent.settings import Frozen, Name, Score
+
+if TYPE_CHECKING:
+    from edge_agent.detect.family import Family
 
 #: Boxes below the model's threshold still go to the tracker, down to this score: its second
 #: stage keeps a known object by them. Source: Zhang et al., ByteTrack, ECCV 2022, section 3.
@@ -19,81 +23,42 @@ LOW_SCORE = 0.1
 
 _MAX_BYTES = 100_000
 
-# Strict: in TOML a number is a number, not a text or a truth value.
-_Number = Annotated[float, Field(strict=True, allow_inf_nan=False)]
-_Positive = Annotated[_Number, Field(gt=0)]
-_Triple = tuple[_Number, _Number, _Number]
-_Side = Annotated[int, Field(strict=True, ge=8, le=8192)]
-_Stride = Annotated[int, Field(strict=True, ge=1, le=256)]
-_Label = Annotated[str, StringConstraints(min_length=1, max_length=100)]
-_ClassWord = Annotated[
-    str, StringConstraints(pattern=r"^(person|vehicle(/[a-z][a-z0-9_-]{0,30})?)$")
-]
-
-
-def _named_labels(value: Any) -> Any:
-    return COCO_LABELS if value == "coco" else value
-
 
 class Manifest(Frozen):
-    """How a model's input and output are laid out; the descriptions say what is allowed."""
+    """How a model's input and output are laid out.
+
+    The keys from `strides` to `activation` belong to families: each takes some of them, and
+    None stands for the family's own.
+    """
 
     name: Name
-    file: Annotated[Path, Field(description="the .onnx file's path, from the manifest's folder")]
-    sha256: Annotated[
-        str,
-        StringConstraints(pattern=r"^[0-9a-f]{64}$"),
-        Field(description="64 digits 0-9 a-f, as `sha256sum` prints them"),
-    ]
-    family: Annotated[Literal["yolox"], Field(description='"yolox"')]
-    input_wh: Annotated[
-        tuple[_Side, _Side],
-        Field(description="[width, height], 8 to 8192, multiples of every stride"),
-    ]
-    layout: Annotated[Literal["nchw"], Field(description='"nchw"')] = "nchw"
-    channels: Annotated[Literal["bgr", "rgb"], Field(description='"bgr" or "rgb"')]
-    scale: Annotated[
-        _Positive, Field(description="a number above 0 that values of 0..255 are multiplied by")
-    ] = 1.0
-    mean: Annotated[
-        _Triple, Field(description="3 numbers in the order of `channels`, taken off after `scale`")
-    ] = (0.0, 0.0, 0.0)
-    std: Annotated[
-        tuple[_Positive, _Positive, _Positive],
-        Field(description="3 numbers above 0 in the order of `channels`, divided by after `mean`"),
-    ] = (1.0, 1.0, 1.0)
-    letterbox: Annotated[
-        Literal["top_left", "centre", "stretch"],
-        Field(description='"top_left", "centre" or "stretch"'),
-    ]
-    pad: Annotated[
-        _Number, Field(ge=0, le=255, description="0 to 255: the grey around a letterboxed picture")
-    ] = 114.0
-    strides: Annotated[
-        tuple[_Stride, ...],
-        Field(min_length=1, max_length=8, description="1 to 8 whole numbers from 1 to 256"),
-    ] = (8, 16, 32)
-    labels: Annotated[
-        tuple[_Label, ...],
-        BeforeValidator(_named_labels),
-        Field(
-            min_length=1,
-            max_length=10_000,
-            description='"coco" or a list of different names in the order of the output',
-        ),
-    ]
-    class_map: Annotated[
-        dict[str, _ClassWord] | None,
-        Field(description='label = "person", "vehicle" or "vehicle/subclass", for known labels'),
-    ] = None
+    file: keys.File
+    sha256: keys.Sha256
+    family: str
+    input_wh: keys.InputWh
+    layout: keys.Layout = "nchw"
+    channels: keys.Channels
+    scale: keys.Scale = 1.0
+    mean: keys.Mean = (0.0, 0.0, 0.0)
+    std: keys.Std = (1.0, 1.0, 1.0)
+    letterbox: keys.Fit
+    pad: keys.Pad = 114.0
+    extra_inputs: keys.ExtraInputs = Field(default_factory=dict)
+    strides: keys.Strides = (8, 16, 32)
+    anchors: keys.Anchors = None
+    cell_point: keys.CellPoint = None
+    columns: keys.Columns = None
+    outputs: keys.Roles = None
+    box_format: keys.BoxFormat = None
+    box_units: keys.BoxUnits = None
+    activation: keys.Activation = None
+    labels: keys.Labels
+    class_map: keys.ClassMap = None
     score_threshold: Annotated[Score, Field(strict=True, description="0 to 1")]
-    iou_threshold: Annotated[
-        _Number, Field(gt=0, le=1, description="above 0, at most 1; 0.45 suits most")
-    ] = 0.45
-    licence: Annotated[
-        str, Field(min_length=1, description="the licence of the weights, as an SPDX name")
-    ]
-    source: Annotated[str, Field(min_length=1, description="where the file comes from")]
+    iou_threshold: keys.IouThreshold = 0.45
+    licence: keys.Licence
+    source: keys.Source
+    tested: keys.Tested = True
 
     @property
     def model_id(self) -> str:
@@ -108,21 +73,58 @@ class Manifest(Frozen):
     @property
     def class_table(self) -> ClassTable:
         """The classes that this model tells apart."""
-        class_map = DEFAULT_CLASS_MAP if self.class_map is None else self.class_map
-        return fold_labels(self.labels, class_map)
+        return fold_labels(self.labels, self.class_map)
 
     @property
-    def gain_bias(self) -> tuple[_Triple, _Triple]:
+    def gain_bias(self) -> tuple[keys.Triple, keys.Triple]:
         """What turns 0..255 into the model's values: value × gain + bias, for each channel."""
         gain = (self.scale / self.std[0], self.scale / self.std[1], self.scale / self.std[2])
         bias = tuple(0.0 - m / s for m, s in zip(self.mean, self.std, strict=True))
         return gain, (bias[0], bias[1], bias[2])
 
+    @field_validator("family")
+    @classmethod
+    def _is_known(cls, name: str) -> str:
+        if name not in _families():
+            raise PydanticCustomError("unknown_family", "unknown family")
+        return name
+
     @model_validator(mode="after")
     def _fits_together(self) -> "Manifest":
-        for stride in self.strides:
+        family = _families()[self.family]
+        of_families = {key for other in _families().values() for key in other.keys}
+        for key in sorted(of_families & self.model_fields_set - family.keys):
+            what = f"family {shown(self.family)} does not take it"
+            raise _misfit(key, what, ", ".join(sorted(family.keys)) or "none like it")
+        for key in sorted(family.required - self.model_fields_set):
+            raise _misfit(key, f"is missing; family {shown(self.family)} needs it")
+        self._check_grids(family)
+        self._check_columns()
+        self._check_labels()
+        return self
+
+    def _check_grids(self, family: "Family") -> None:
+        for stride in self.strides if family.whole_cells else ():
             if self.input_wh[0] % stride or self.input_wh[1] % stride:
                 raise _misfit("input_wh", f"{shown(list(self.input_wh))} and a stride of {stride}")
+        if self.anchors is None:
+            return
+        lengths = {len(anchors) for anchors in self.anchors}
+        if len(self.anchors) != len(self.strides) or len(lengths) > 1 or 0 in lengths:
+            numbers = ", ".join(str(len(anchors)) for anchors in self.anchors)
+            what = f"lists of {numbers} anchors for {len(self.strides)} strides"
+            raise _misfit("anchors", what)
+
+    def _check_columns(self) -> None:
+        if self.columns is None:
+            return
+        for word in ("x1", "y1", "x2", "y2", "score", "class"):
+            if self.columns.count(word) != 1:
+                raise _misfit("columns", f"{shown(word)} stands there {_times(self.columns, word)}")
+        if self.columns.count("batch") > 1:
+            raise _misfit("columns", f'"batch" stands there {_times(self.columns, "batch")}')
+
+    def _check_labels(self) -> None:
         twice = [label for label in self.labels if self.labels.count(label) > 1]
         if twice:
             raise _misfit("labels", f"{shown(twice[0])} stands there twice")
@@ -131,11 +133,21 @@ class Manifest(Frozen):
             raise _misfit("class_map", f"{shown(unknown[0])} is none of the labels")
         if not self.class_table.classes:
             raise _misfit("labels", "none folds into person or vehicle; add a [class_map]")
-        return self
 
 
-def _misfit(key: str, what: str) -> PydanticCustomError:
-    return PydanticCustomError("misfit", "{what}", {"key": key, "what": what})
+def _families() -> "dict[str, Family]":
+    from edge_agent.detect.families import FAMILIES  # they import this file
+
+    return FAMILIES
+
+
+def _times(columns: tuple[str, ...], word: str) -> str:
+    return f"{columns.count(word)} times"
+
+
+def _misfit(key: str, what: str, allowed: str | None = None) -> PydanticCustomError:
+    told = {"key": key, "what": what, "allowed": _allowed(key) if allowed is None else allowed}
+    return PydanticCustomError("misfit", "{what}", told)
 
 
 def load_manifest(path: Path) -> Manifest:
@@ -182,22 +194,27 @@ def _problems(
     found: dict[KeyPath, str] = {}
     for item in error.errors():
         key: KeyPath = item["loc"][:1]
+        allowed = None
         if item["type"] == "missing" and len(item["loc"]) == 1:
             what = "is missing"
         elif item["type"] == "extra_forbidden":
             what = "unknown key"
         elif item["type"] == "misfit":
-            key, what = (item["ctx"]["key"],), item["msg"]
-        elif key == ("class_map",) and len(item["loc"]) > 1:
+            key, what, allowed = (item["ctx"]["key"],), item["msg"], item["ctx"]["allowed"]
+        elif key in (("class_map",), ("extra_inputs",)) and len(item["loc"]) > 1:
             key, what = item["loc"][:2], f"value {shown(item['input'])}"
         else:
             what = f"value {shown(values[str(key[0])])}"
         place = (path, lines.get(key))
-        problem = key_problem(place, "", key, what, allowed=_allowed(str(key[0])))
+        if allowed is None:
+            allowed = _allowed(str(key[0]))
+        problem = key_problem(place, "", key, what, allowed=allowed)
         found.setdefault(key, problem.text)
     return list(found.values())
 
 
 def _allowed(key: str) -> str:
+    if key == "family":
+        return ", ".join(f'"{name}"' for name in _families())
     field = Manifest.model_fields.get(key)
     return (field.description or "") if field else ", ".join(Manifest.model_fields)

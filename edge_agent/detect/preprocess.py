@@ -6,7 +6,7 @@ import numpy as np
 
 from edge_agent.detect.manifest import Manifest
 from edge_agent.geometry import Letterbox, letterbox, stretch
-from edge_agent.types import Frame, Wh
+from edge_agent.types import FloatArray, Frame, Wh
 
 
 class Workspace:
@@ -22,7 +22,12 @@ class Workspace:
         self._bias = None if (bias == 0).all() else bias
         self._padding = manifest.pad * gain + bias
         w, h = manifest.input_wh
-        self.images = np.empty((batch, 3, h, w), np.float32)
+        # (batch, 3, h, w), in memory as the model takes it.
+        self.images: FloatArray = (
+            np.empty((batch, 3, h, w), np.float32)
+            if manifest.layout == "nchw"
+            else np.empty((batch, h, w, 3), np.float32).transpose(0, 3, 1, 2)
+        )
         self.images[:] = self._padding
         self._letterboxes: list[Letterbox | None] = [None] * batch
 

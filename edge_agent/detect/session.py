@@ -8,11 +8,11 @@ import time
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
 from edge_agent.detect.manifest import Manifest
+from edge_agent.detect.model_inputs import bind_inputs
 from edge_agent.errors import ModelError
 from edge_agent.types import FloatArray
 
@@ -40,7 +40,6 @@ _OWN_THREADS = {
     PROVIDERS["openvino"]: "num_of_threads",
 }
 
-_DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16}
 _FATAL_ONLY, _ERRORS = 4, 3
 
 
@@ -59,10 +58,10 @@ class Session:
         if got != wanted:
             _complain_of_provider(self._subject, provider, wanted, got)
         self.provider: str = WORDS.get(got, got)  # what really runs it, in the settings' word
-        graph_input = _checked_input(manifest, self._session.get_inputs())
-        self.input_name: str = graph_input.name
-        self.dtype = np.dtype(_DTYPES[graph_input.type])
-        self.one_by_one = isinstance(graph_input.shape[0], int)
+        self._inputs = bind_inputs(manifest, self._session.get_inputs())
+        self.input_name: str = self._inputs.picture
+        self.dtype = self._inputs.dtype
+        self.one_by_one = self._inputs.fixed_batch
 
     def helpers_cpu_ns(self) -> int:
         """Return the CPU time since the last call of the threads that help inside a run.
@@ -79,9 +78,9 @@ class Session:
         step = 1 if self.one_by_one else len(images)
         runs: list[tuple[Outputs, int]] = []
         for start in range(0, len(images), step):
-            part = images[start : start + step].astype(self.dtype, copy=False)
+            part = images[start : start + step]
             try:
-                outputs = self._session.run(None, {self.input_name: part})
+                outputs = self._session.run(None, self._inputs.feed(part))
             except Exception as error:  # ONNX Runtime's errors share no base class
                 raise ModelError(
                     f"{self._subject}: inference of {len(part)} pictures failed: "
@@ -201,24 +200,6 @@ def _complain_of_provider(subject: str, asked: str, wanted: str, got: str) -> No
             "instead): a driver or library is missing; the model is not loaded"
         )
     log.warning("%s: %s is installed but does not start; running on %s", subject, wanted, got)
-
-
-def _checked_input(manifest: Manifest, inputs: Sequence[Any]) -> Any:
-    """Return the graph's only input, which must take what the manifest promises."""
-    seen = ", ".join(f"{i.name} {i.shape} {i.type}" for i in inputs)
-    w, h = manifest.input_wh
-    wanted = f'[1 or dynamic, 3, {h}, {w}] tensor(float) or tensor(float16) ("nchw", input_wh)'
-    if len(inputs) == 1 and len(inputs[0].shape) == 4 and inputs[0].type in _DTYPES:
-        batch, *rest = inputs[0].shape
-        sizes_fit = all(
-            not isinstance(size, int) or size == want
-            for size, want in zip(rest, (3, h, w), strict=True)
-        )
-        if sizes_fit and (not isinstance(batch, int) or batch == 1):
-            return inputs[0]
-    raise ModelError(
-        f"model {manifest.model_id}: input {seen}, not one of {wanted}; the model is not loaded"
-    )
 
 
 def _one_line(error: Exception) -> str:

@@ -2,12 +2,32 @@
 
 import typer
 
-from edge_agent.commands.models import optimize
+from edge_agent.cli import LazyGroup
+
+
+class ModelsGroup(LazyGroup):
+    """Imports only the subcommand that is asked for."""
+
+    package = "edge_agent.commands.models"
+    #: Name of the subcommand -> its module, in the order of the help.
+    modules = {  # noqa: RUF012
+        "inspect": "inspect",
+        "add": "add",
+        "list": "listing",
+        "verify": "verify",
+        "remove": "remove",
+        "pull": "pull",
+        "eval": "evaluate",
+        "optimize": "optimize",
+    }
+
 
 group = typer.Typer(
-    add_completion=False, no_args_is_help=True, help="Prepare and look after detectors."
+    cls=ModelsGroup,
+    add_completion=False,
+    no_args_is_help=True,
+    help="Prepare and look after detectors.",
 )
-group.command("optimize")(optimize.command)
 
 
 @group.callback()

@@ -1,21 +1,20 @@
-"""The families of output layouts, one small file each."""
+"""The families of output layouts: every file here is one, and is found by being here."""
 
-from collections.abc import Callable, Sequence
-from typing import Any, Protocol
+import importlib
+import pkgutil
 
-from numpy.typing import NDArray
+from edge_agent.detect.family import Decoder, Family
 
-from edge_agent.detect.candidates import Candidates
-from edge_agent.detect.families import yolox
-from edge_agent.detect.manifest import Manifest
+__all__ = ["FAMILIES", "Decoder", "Family"]
 
 
-class Decoder(Protocol):
-    """Turns a model's outputs into boxes."""
+def _find_families() -> dict[str, Family]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    families: list[Family] = [
+        importlib.import_module(f"{__name__}.{name}").FAMILY for name in names
+    ]
+    return {family.name: family for family in families}
 
-    def decode(self, outputs: Sequence[NDArray[Any]], pictures: int) -> list[Candidates]:
-        """Return the candidates of each picture. Raises: ModelError on a wrong shape."""
 
-
-#: `family` in a manifest -> what builds its decoder.
-FAMILIES: dict[str, Callable[[Manifest], Decoder]] = {"yolox": yolox.build_decoder}
+#: `family` in a manifest -> the family.
+FAMILIES: dict[str, Family] = _find_families()

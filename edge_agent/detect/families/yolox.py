@@ -2,34 +2,49 @@
 
 Output (n, anchors, 5 + labels): x, y as offsets in cells from the anchor's cell, w, h as
 logarithms of cells, objectness and label scores already through the sigmoid. Anchors run row
-by row through the grid of each stride.
+by row through the grid of each stride. Cut for NPUs, a head a stride: (n, 5 + labels, h, w).
 Source: Ge et al., YOLOX: Exceeding YOLO Series in 2021, arXiv:2107.08430, section 2.1.
 """
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.detect.candidates import MAX_CANDIDATES, Candidates
-from edge_agent.detect.labels import ClassTable
+from edge_agent.detect.candidates import Candidates, keep_finite
+from edge_agent.detect.clues import (
+    IMAGENET,
+    PLAIN,
+    UNIT,
+    Habit,
+    are_scores,
+    lie_within,
+    make_claim,
+    outputs_of,
+    strides_of,
+)
+from edge_agent.detect.decoding.grids import anchor_tables, grid_cells, grid_sizes
+from edge_agent.detect.decoding.sieve import Sieve, make_sieve
+from edge_agent.detect.family import Family
+from edge_agent.detect.graph_facts import Claim, GraphFacts
 from edge_agent.detect.manifest import Manifest
 from edge_agent.errors import ModelError
-from edge_agent.types import BoolArray, FloatArray, IntArray, Wh
+from edge_agent.types import FloatArray, IdArray, Wh
 
 _BOX = 4  # columns before the objectness
+_HEAD_STRIDES = (8, 16, 32)
+_HABIT = Habit(("bgr", "rgb"), (PLAIN, UNIT, IMAGENET), ("top_left", "centre", "stretch"))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class YoloxDecoder:
     """Decodes one model's outputs; holds what does not change from picture to picture."""
 
-    subject: str  # how errors name the model
-    labels: int
-    table: ClassTable
-    low_threshold: float
+    sieve: Sieve
+    grids: tuple[Wh, ...]  # columns and rows of each stride
     cell_xy: FloatArray  # (anchors, 2) the anchor's cell, in cells
     stride: FloatArray  # (anchors, 1) pixels a cell
 
@@ -37,62 +52,46 @@ class YoloxDecoder:
         """Return the candidates of each of `pictures` pictures.
 
         The threshold comes first, on objectness (label scores are at most 1) and then on
-        objectness × label score over the labels that count; boxes are made of what passed. (To
-        let the ignored labels compete too, as in the paper, gave the same AP on 358 photos:
-        .752 for persons, .111 instead of .112 for vehicles.)
+        objectness × label score over the labels that count; boxes are made of what passed.
         Raises: ModelError where the shape is not (pictures, anchors, 5 + labels), or where no
         objectness of a picture is a number.
         """
         raw = self._checked(outputs, pictures)
-        rows = raw.reshape(-1, raw.shape[2])
-        objectness = rows[:, _BOX]
-        over = objectness >= self.low_threshold
-        not_finite = [0] * pictures
-        finite = np.isfinite(objectness)
-        if not finite.all():
-            not_finite = self._count_not_finite(finite.reshape(pictures, -1))
-            over &= finite
-        likely = np.flatnonzero(over)
+        rows = raw.reshape(-1, raw.shape[2])  # of all pictures together: a batch costs one pass
+        likely = self.sieve.likely(rows[:, _BOX], pictures=pictures)
         found = rows[likely].astype(np.float32, copy=False)  # (k, 5 + labels), a copy
-        by_label = found.take(self.table.columns + (_BOX + 1), axis=1)
-        by_label *= found[:, _BOX : _BOX + 1]
-        score: FloatArray = by_label.max(axis=1)
-        passed = np.flatnonzero(~(score < self.low_threshold))  # NaN passes, and is seen below
-        likely, score = likely[passed], score[passed]
-        class_id = self.table.rows[by_label[passed].argmax(axis=1)]
-        xyxy = self._boxes(found[passed, :_BOX], likely % len(self.cell_xy))
-        splits = np.searchsorted(likely, np.arange(pictures + 1) * len(self.cell_xy)).tolist()
+        by_label = self.sieve.activate(self.sieve.counted(found[:, _BOX + 1 :]))
+        with np.errstate(invalid="ignore"):  # infinity × 0 is NaN, which is dropped later
+            by_label *= self.sieve.activate(found[:, _BOX : _BOX + 1])
+        hits, kept = self.sieve.judge(likely, by_label)
+        anchors = len(self.cell_xy)
+        xyxy = self._boxes(found[kept, :_BOX], hits.anchor % anchors)
+        if pictures == 1:
+            return [keep_finite(xyxy, hits.score, hits.class_id)]
+        splits = np.searchsorted(hits.anchor, np.arange(pictures + 1) * anchors).tolist()
         return [
-            _finite(xyxy[a:b], score[a:b], class_id[a:b], bad)
-            for a, b, bad in zip(splits[:-1], splits[1:], not_finite, strict=True)
+            keep_finite(xyxy[a:b], hits.score[a:b], hits.class_id[a:b]) for a, b in pairwise(splits)
         ]
 
-    def _count_not_finite(self, finite: BoolArray) -> list[int]:
-        """Return how many anchors of each picture have an objectness that is no number.
-
-        Raises: ModelError where that is so of all anchors of a picture.
-        """
-        counts: list[int] = (~finite).sum(axis=1).tolist()
-        if max(counts) == finite.shape[1]:
-            raise ModelError(
-                f"{self.subject}: no objectness of a picture is a number; the batch is dropped"
-            )
-        return counts
-
     def _checked(self, outputs: Sequence[NDArray[Any]], pictures: int) -> NDArray[Any]:
-        wanted = (pictures, len(self.cell_xy), _BOX + 1 + self.labels)
+        wanted = (pictures, len(self.cell_xy), _BOX + 1 + self.sieve.labels)
         shapes = [output.shape for output in outputs]
         if shapes == [wanted]:
             return outputs[0]
+        if all(len(shape) == 4 for shape in shapes):
+            heads = anchor_tables(outputs, self.grids, lambda channels: channels == wanted[2])
+            rows = [head.rows for head in heads if len(head.rows) == pictures]
+            if sum(part.shape[1] for part in rows) == wanted[1]:
+                return np.concatenate(rows, axis=1)
         hint = ""
         if len(shapes) == 1 and shapes[0] == (1, pictures * wanted[1], wanted[2]):
             hint = "; this export merges the batch into the anchors: export it again"
         raise ModelError(
-            f"{self.subject}: output {', '.join(map(str, shapes))}, not {wanted} = (pictures, "
-            f"anchors of the strides, 5 + labels){hint}"
+            f"{self.sieve.subject}: output {', '.join(map(str, shapes))}, not {wanted} = "
+            f"(pictures, anchors of the strides, 5 + labels){hint}"
         )
 
-    def _boxes(self, raw: FloatArray, anchor: NDArray[np.int64]) -> FloatArray:
+    def _boxes(self, raw: FloatArray, anchor: IdArray) -> FloatArray:
         stride = self.stride[anchor]
         centre = (raw[:, :2] + self.cell_xy[anchor]) * stride
         with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is dropped later
@@ -102,32 +101,55 @@ class YoloxDecoder:
 
 def build_decoder(manifest: Manifest) -> YoloxDecoder:
     """Return the decoder for `manifest`'s input size, strides, labels and threshold."""
-    cell_xy, stride = _grid(manifest.input_wh, manifest.strides)
-    return YoloxDecoder(
-        f"model {manifest.model_id}",
-        len(manifest.labels),
-        manifest.class_table,
-        manifest.low_threshold,
-        cell_xy,
-        stride,
+    cell_xy, stride = grid_cells(manifest.input_wh, manifest.strides)
+    grids = tuple(grid_sizes(manifest.input_wh, manifest.strides))
+    return YoloxDecoder(make_sieve(manifest), grids, cell_xy, stride)
+
+
+def recognise(facts: GraphFacts) -> Claim | None:
+    """Return a claim on rows with an objectness whose boxes are still in grid units."""
+    outputs = outputs_of(facts)
+    if facts.probe is None or not outputs:
+        return None
+    if len(outputs) == 1 and outputs[0].ndim == 3:
+        rows = outputs[0][0].astype(np.float32)
+    else:
+        rows = _rows_of_heads(outputs, facts.probe.input_wh)
+    strides = strides_of(len(rows), facts.probe.input_wh)
+    if strides is None or rows.shape[1] <= _BOX + 1:
+        return None
+    scores_done = are_scores(rows[:, _BOX:])
+    # Logarithms of cells go below 0, sizes do not; offsets span some cells, pixels the input.
+    raw_boxes = (rows[:, 2:_BOX] < 0).any() and lie_within(rows[:, :_BOX], -16, 16, 0.99)
+    if not raw_boxes or (not scores_done and len(outputs) == 1):
+        return None
+    return make_claim(
+        facts,
+        "yolox",
+        0.95 if scores_done else 0.6,
+        f"{len(outputs)} outputs such as {outputs[0].shape}: a row a cell of strides "
+        f"{list(strides)} with offsets and logarithms, an objectness and label scores",
+        habit=_HABIT,
+        labels=rows.shape[1] - _BOX - 1,
+        values={"strides": strides, "activation": "none" if scores_done else "sigmoid"},
     )
 
 
-def _grid(input_wh: Wh, strides: Sequence[int]) -> tuple[FloatArray, FloatArray]:
-    cells, sizes = [], []
-    for stride in strides:
-        rows, columns = np.mgrid[: input_wh[1] // stride, : input_wh[0] // stride]
-        cells.append(np.stack((columns.ravel(), rows.ravel()), axis=1))
-        sizes.append(np.full((rows.size, 1), stride))
-    return np.concatenate(cells).astype(np.float32), np.concatenate(sizes).astype(np.float32)
+def _rows_of_heads(outputs: Sequence[NDArray[Any]], input_wh: Wh) -> FloatArray:
+    """Return heads of one stride each as rows; none where they are not of one width."""
+    grids = grid_sizes(input_wh, _HEAD_STRIDES)
+    width = outputs[0].shape[1] if outputs[0].ndim == 4 else 0
+    heads = anchor_tables(outputs, grids, lambda channels: channels == width)
+    if len(heads) != len(outputs) or len(heads) != len(grids):
+        return np.empty((0, 0), np.float32)
+    return np.concatenate([head.rows[0] for head in heads]).astype(np.float32)
 
 
-def _finite(xyxy: FloatArray, score: FloatArray, class_id: IntArray, not_finite: int) -> Candidates:
-    good = np.isfinite(score) & np.isfinite(xyxy).all(axis=1)
-    if not good.all():
-        not_finite += len(good) - int(np.count_nonzero(good))
-        xyxy, score, class_id = xyxy[good], score[good], class_id[good]
-    if len(score) > MAX_CANDIDATES:
-        top = np.argpartition(score, -MAX_CANDIDATES)[-MAX_CANDIDATES:]
-        xyxy, score, class_id = xyxy[top], score[top], class_id[top]
-    return Candidates(xyxy, score, class_id, not_finite)
+FAMILY = Family(
+    "yolox",
+    "YOLOX",
+    recognise,
+    build_decoder,
+    keys=frozenset({"strides", "activation"}),
+    whole_cells=True,
+)

@@ -2,12 +2,14 @@
 
 import statistics
 import time
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from edge_agent.detect.batching import difference, paint_images
+from edge_agent.detect.batching import difference, find_all, found_difference, paint_images
+from edge_agent.detect.families import FAMILIES
 from edge_agent.detect.manifest import Manifest
 from edge_agent.detect.session import Session
 from edge_agent.errors import ModelError
@@ -25,13 +27,16 @@ def open_single(manifest: Manifest) -> Session:
 def output_fault(original: Session, prepared: Session, manifest: Manifest) -> str | None:
     """Return how `prepared` differs from `original` over single pictures and a batch.
 
-    None where every output has the same shape, picture by picture, and the same values.
+    None where every output has the same shape, picture by picture, and the same values, or,
+    where outputs follow no fixed order, where the same boxes are found.
     """
     images = paint_images(manifest, _PICTURES)
-    wanted = [_outputs(original, images[i : i + 1]) for i in range(_PICTURES)]
     batches = [slice(i, i + 1) for i in range(_PICTURES)]
     if not prepared.one_by_one:
         batches += [slice(0, _PICTURES), slice(1, _PICTURES)]
+    if not FAMILIES[manifest.family].fixed_order:
+        return _found_fault(original, prepared, manifest, [images[places] for places in batches])
+    wanted = [_outputs(original, images[i : i + 1]) for i in range(_PICTURES)]
     for places in batches:
         count = places.stop - places.start
         try:
@@ -49,6 +54,20 @@ def output_fault(original: Session, prepared: Session, manifest: Manifest) -> st
                     f"output {number} of {count} pictures differs: {off[0]:.4g} became {off[1]:.4g}"
                 )
     return None
+
+
+def _found_fault(
+    original: Session, prepared: Session, manifest: Manifest, batches: Sequence[FloatArray]
+) -> str | None:
+    """Return how the boxes that `prepared` finds in `batches` differ from the original's."""
+    wanted, found = [], []
+    for images in batches:
+        wanted += [find_all(original, manifest, image[None])[0] for image in images]
+        try:
+            found += find_all(prepared, manifest, images)
+        except ModelError as error:
+            return str(error)
+    return found_difference(wanted, found, manifest, original.dtype)
 
 
 def _outputs(session: Session, images: FloatArray) -> list[NDArray[Any]]:
