@@ -111,6 +111,11 @@ LABELS = [
     ((None, ["\x1b[31m red"], 1), ("?[31m red",)),  # no file colours a terminal
     ((None, ["a", "b"], 80), "room for 80 labels, but it names 2"),
     ((["a"], None, 80), "room for 80 labels, but 1 are given"),
+    ((["a", "b"], None, 3, 1), ("a", "b")),  # the last column may be "no object"
+    ((["a", "b", "c"], None, 3, 1), ("a", "b", "c")),
+    ((["a"], None, 3, 1), "room for 3 labels, but 1 are given"),
+    ((None, None, 81, 1), COCO_LABELS),
+    ((None, None, 2, 1), ("label-0", "label-1")),  # one label less would be a guess
 ]
 
 

@@ -40,7 +40,9 @@ class Candidate:
         self.choices: list[Choice] = []
         self.passed = False
         self._threads = request.threads
-        self._guess = choose_labels(request.labels, told_labels(facts.metadata), claim.labels)
+        self._guess = choose_labels(
+            request.labels, told_labels(facts.metadata), claim.labels, claim.spare
+        )
         self._alternatives = dict(claim.alternatives)
         if claim.labels is None and not self._guess.is_told:
             self._alternatives["labels"] = tuple(LABEL_SETS)

@@ -24,6 +24,9 @@ _BY_COUNT = {
 #: well as the best label does.
 _LEAST_FOUND, _LEAST_AP, _PART = 3, 0.1, 0.25
 
+#: A label less than the room proves something only where the number is no small one.
+_FEW = 10
+
 
 @dataclass(frozen=True, slots=True)
 class LabelGuess:
@@ -36,18 +39,21 @@ class LabelGuess:
 
 
 def choose_labels(
-    given: Sequence[str] | None, told: Sequence[str] | None, room: int | None
+    given: Sequence[str] | None,
+    told: Sequence[str] | None,
+    room: int | None,
+    spare: int = 0,
 ) -> LabelGuess:
     """Return the labels of a model.
 
     Args: `given` by the user, `told` by the file, `room` how many the outputs have room for
-    (None: they tell label numbers).
+    (None: they tell label numbers), of which `spare` may be none, such as "no object".
     Raises: ModelError where the numbers differ.
     """
     for labels, origin in ((given, "given"), (told, "the file's own")):
         if labels is None:
             continue
-        if room is not None and len(labels) != room:
+        if room is not None and not room - spare <= len(labels) <= room:
             seen = f"{len(labels)} are given" if labels is given else f"it names {len(labels)}"
             raise ModelError(
                 f"its outputs have room for {room} labels, but {seen}; give all of them with "
@@ -56,8 +62,13 @@ def choose_labels(
         return LabelGuess(_different(labels), origin, is_known=True, is_told=True)
     if room is None:
         return LabelGuess(LABEL_SETS["coco"], "COCO's, since none are told", is_known=True)
-    if room in _BY_COUNT:
-        return LabelGuess(_BY_COUNT[room], f"usual for {room}, since none are told", is_known=True)
+    counts: tuple[int, ...] = (room, room - spare)
+    if spare and room == 81:  # "no object" is last, so it is no background, which is first
+        counts = (80,)
+    for count in counts:
+        if count in _BY_COUNT and (count == room or count > _FEW):
+            usual = f"usual for {count}, since none are told"
+            return LabelGuess(_BY_COUNT[count], usual, is_known=True)
     names = tuple(f"label-{number}" for number in range(room))
     return LabelGuess(names, "not told: numbered", is_known=False)
 
