@@ -7,4 +7,8 @@ be replayed and argued about. Only events leave, never calls. The step may chang
 place and hand it back; the caller keeps no other reference to it.
 
 - `lifecycle`: a track begins, goes on, ends.
+- `engine`: the rules of the site file over tracks. `book` lays them out as arrays, `rows` and
+  `kin` remember bodies, `sight` looks at a frame once for all of them; then `stays`,
+  `crossings`, `movement` and `standing` find, and `telling` makes events of it.
+- `camera`: the rules over a camera's own state.
 """

@@ -71,11 +71,12 @@ def step(
     _note_first(state, tracks)
     before = state.rows
     state.rows, state.gone, over = follow(state.rows, state.gone, state.none, tracks, boxes, book)
+    vanished = state.none
     if state.rows is not before:
         _name_new(state, ref, book)
+        vanished = _vanished(state, over, ref.pts_ns)
     began, ended = observe(state.rows, tracks, boxes, book)
     findings = find_lost(over, book, active, "lost") if len(over) else []
-    vanished = _vanished(state, over, ref.pts_ns)
     findings += find_crossings(state.rows, vanished, tracks, book, active)
     findings += find_passages(state.rows, began, ended, book, active)
     findings += find_stays(state.rows, ref.pts_ns, book, active)
