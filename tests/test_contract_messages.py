@@ -154,7 +154,7 @@ def test_topics_are_those_of_the_design() -> None:
     assert topics[EventKind.START] == f"{branch}/events/info/suburban/checkpoint/gate/start"
     assert topics[EventKind.BIRTH] == f"{branch}/events/notice/-/-/-/birth"
     assert topics[EventKind.GAP] == f"{branch}/gaps"
-    assert topics[EventKind.STATS] == f"{branch}/stats"
+    assert topics[EventKind.STATS] == f"{branch}/events/notice/-/-/-/stats"
     assert encode_event(example(EventKind.END), ENVELOPE, root="a/b/c")[0].startswith("a/b/c/river")
 
 

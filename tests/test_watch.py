@@ -63,11 +63,11 @@ def test_states_are_no_events_and_agent_wide_ones_show_dashes() -> None:
 @pytest.mark.parametrize(
     ("choice", "filters"),
     [
-        ((None, None, None, None), ["r/+/+/events/+/+/+/+/+", "r/+/+/gaps", "r/+/+/stats"]),
+        ((None, None, None, None), ["r/+/+/events/+/+/+/+/+", "r/+/+/gaps"]),
         ((Ring.URBAN, None, None, None), ["r/+/+/events/+/urban/+/+/+"]),
         ((None, Layer.UAV, "gate", EventKind.END), ["r/+/+/events/+/+/uav/gate/end"]),
         ((None, None, None, EventKind.GAP), ["r/+/+/gaps"]),
-        ((None, None, None, EventKind.STATS), ["r/+/+/stats"]),
+        ((None, None, None, EventKind.STATS), ["r/+/+/events/+/+/+/+/stats"]),
     ],
 )
 def test_choices_become_topic_filters(choice: tuple, filters: list[str]) -> None:

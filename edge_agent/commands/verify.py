@@ -25,7 +25,6 @@ from edge_agent.contract.topics import (
     agent_state_filter,
     event_filter,
     gaps_filter,
-    stats_filter,
 )
 from edge_agent.deliver.endpoint import Endpoint
 from edge_agent.deliver.subscriber import receive
@@ -75,7 +74,7 @@ def _listen(
     until = None if seconds is None else time.monotonic() + seconds
     messages = receive(
         endpoint,
-        [event_filter(root), gaps_filter(root), stats_filter(root), agent_state_filter(root)],
+        [event_filter(root), gaps_filter(root), agent_state_filter(root)],
         client_id=client_id,
         session_expiry_s=_SESSION_S if client_id else 0,
         on_connection=say,

@@ -13,7 +13,7 @@ from rich.live import Live
 
 from edge_agent.commands.event_table import EventRow, EventTable
 from edge_agent.contract import parse_message
-from edge_agent.contract.topics import DEFAULT_ROOT, event_filter, gaps_filter, stats_filter
+from edge_agent.contract.topics import DEFAULT_ROOT, event_filter, gaps_filter
 from edge_agent.deliver.endpoint import Endpoint, split_broker_url
 from edge_agent.deliver.subscriber import Incoming, receive
 from edge_agent.errors import UsageError
@@ -97,14 +97,12 @@ def watch_filters(
     camera: str | None,
     kind: EventKind | None,
 ) -> list[str]:
-    """Return the topic filters; gaps and counts concern no one camera: narrowing leaves them out."""
+    """Return the topic filters; gaps concern no one camera: narrowing leaves them out."""
     if kind is EventKind.GAP:
         return [gaps_filter(root)]
-    if kind is EventKind.STATS:
-        return [stats_filter(root)]
     events = event_filter(root, ring=ring, layer=layer, camera=camera, kind=kind)
     narrowed = any(choice is not None for choice in (ring, layer, camera, kind))
-    return [events] if narrowed else [events, gaps_filter(root), stats_filter(root)]
+    return [events] if narrowed else [events, gaps_filter(root)]
 
 
 def _until(

@@ -23,7 +23,7 @@ def parse_message(topic: str, payload: bytes, *, root: str = DEFAULT_ROOT) -> An
     if not topic.startswith(f"{root}/") or len(levels) < 3:
         raise ValueError(f"topic {topic} is not one of an agent under {root}")
     match levels[2:]:
-        case ["events", _, _, _, _, _] | ["gaps"] | ["stats"]:
+        case ["events", _, _, _, _, _] | ["gaps"]:
             adapter: TypeAdapter[AnyMessage] = _EVENT  # type: ignore[assignment]
         case ["state"]:
             adapter = _AGENT_STATE  # type: ignore[assignment]

@@ -105,7 +105,7 @@ class StatsData(WireModel):
 
 
 class StatsMessage(Sequenced):
-    """What was counted; on the topic `stats`, with a `seq` of its own."""
+    """What was counted; an event of the whole agent."""
 
     kind: Literal[EventKind.STATS]
     camera_id: None

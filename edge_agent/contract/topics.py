@@ -2,12 +2,10 @@
 
     {root}/{site}/{agent}/events/{severity}/{ring}/{layer}/{camera}/{kind}
     {root}/{site}/{agent}/gaps
-    {root}/{site}/{agent}/stats
     {root}/{site}/{agent}/state                        retained; the last will too
     {root}/{site}/{agent}/cameras/{camera}/state       retained
 
-Agent-wide events have `-` for ring, layer and camera. `events`, `gaps` and
-`stats` share one sequence.
+Agent-wide events have `-` for ring, layer and camera. `events` and `gaps` share one sequence.
 """
 
 from edge_agent.types import Event, EventKind
@@ -18,11 +16,9 @@ NONE_LEVEL = "-"
 
 
 def event_topic(root: str, site: str, agent_id: str, event: Event) -> str:
-    """Return the topic of `event`; gaps and counts have topics of their own."""
+    """Return the topic of `event`; gaps have one of their own."""
     if event.kind is EventKind.GAP:
         return gaps_topic(root, site, agent_id)
-    if event.kind is EventKind.STATS:
-        return stats_topic(root, site, agent_id)
     return (
         f"{root}/{site}/{agent_id}/events/{event.severity}/{event.ring or NONE_LEVEL}/"
         f"{event.layer or NONE_LEVEL}/{event.camera_id or NONE_LEVEL}/{event.kind}"
@@ -32,11 +28,6 @@ def event_topic(root: str, site: str, agent_id: str, event: Event) -> str:
 def gaps_topic(root: str, site: str, agent_id: str) -> str:
     """Return where an agent announces the `seq` that will never come."""
     return f"{root}/{site}/{agent_id}/gaps"
-
-
-def stats_topic(root: str, site: str, agent_id: str) -> str:
-    """Return where an agent tells what it counted."""
-    return f"{root}/{site}/{agent_id}/stats"
 
 
 def agent_state_topic(root: str, site: str, agent_id: str) -> str:
@@ -66,11 +57,6 @@ def event_filter(
 def gaps_filter(root: str) -> str:
     """Return the topic filter of all agents' gaps."""
     return gaps_topic(root, "+", "+")
-
-
-def stats_filter(root: str) -> str:
-    """Return the topic filter of all agents' counts."""
-    return stats_topic(root, "+", "+")
 
 
 def agent_state_filter(root: str) -> str:
