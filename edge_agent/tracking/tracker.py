@@ -124,8 +124,8 @@ class Tracker:
             self._outage = False
             return self._drop(ref.pts_ns - rows.last_pts_ns > self._hold_ns)
         elapsed_ns = ref.pts_ns - before.pts_ns
+        rows.motion.predict(elapsed_ns / 1e9, rows.missed_ns == 0)
         rows.missed_ns += elapsed_ns
-        rows.motion.predict(elapsed_ns / 1e9)
         return _NO_IDS
 
     def _sleep_over(self, before: FrameRef, ref: FrameRef) -> IdArray:
