@@ -1,4 +1,4 @@
-"""The protocols through which the edges meet; `app.py` hands the parts to one another."""
+"""The protocols through which the edges meet; `app/` hands the parts to one another."""
 
 from collections.abc import Callable, Sequence
 from typing import Protocol

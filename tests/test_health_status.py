@@ -40,6 +40,7 @@ class Box:
             "level": 0, "levels": 9, "step": "all", "reason": "", "since_s": 3.0,
             "lanes_busy": 0.42, "cpu_share": 0.3,
         }  # fmt: skip
+        self.journal: dict[str, Any] | None = None
         running = Running(
             boot_id="b", model_id="toy@1", provider="cpu", plan=Plan(lanes=2),
             plan_origin="forced", plan_why="by the file",
@@ -51,6 +52,7 @@ class Box:
             load=lambda: self.load,
             load_of=lambda number: {"every": 1 + 3 * number, "quiet": True, "update_stretch": 1.0},
             pressure=lambda: pressure,
+            journal=lambda: self.journal,
         )  # fmt: skip
         settings = AgentSettings(site="s", agent_id="a", camera=cameras)
         self.health = AgentHealth(settings, running, clock=self.clock, meters=self.meters)
@@ -162,6 +164,18 @@ def test_a_box_in_trouble_says_why_after_the_cameras() -> None:
         assert line in text
     assert "shed 12" in text
     assert text.index("! clock") > text.index("broker:")
+
+
+def test_kept_tracks_are_told_with_their_age_and_what_was_left_out() -> None:
+    box = Box()
+    assert "journal: keeps no tracks" in box.screen()
+    box.journal = {
+        "bytes": 12_340_000, "max_bytes": 500_000_000, "oldest_s": 10_800.0, "frames": 900,
+        "frames_s": 10.0, "lost": 3,
+    }  # fmt: skip
+    line = "journal: 12.3 of 500 MB of tracks, oldest 3 h, 10.0 frames/s, 3 left out"
+    assert line in box.screen()
+    assert box.health.snapshot()["journal"] == box.journal
 
 
 def test_what_a_camera_does_is_told_as_far_as_it_is_known() -> None:

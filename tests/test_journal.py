@@ -127,6 +127,34 @@ def test_a_frame_comes_back_with_exact_times_and_ids_and_boxes_to_a_tenth_of_a_p
         assert a.score == pytest.approx(b.score, abs=0.002)
 
 
+def test_what_is_kept_is_told_in_bytes_age_and_frames(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, max_mb=5)
+    assert kept.journal.snapshot() == {
+        "bytes": 0, "max_bytes": 5_000_000, "oldest_s": None, "frames": 0, "frames_s": 0.0,
+        "lost": 0,
+    }  # fmt: skip
+    kept.clock.advance(10)
+    kept.write(*(tracks(frame) for frame in range(50)))
+    kept.clock.advance(20)
+    told = kept.journal.snapshot()
+    on_disk = sum(file.stat().st_size for file in tmp_path.iterdir())
+    assert (told["bytes"], told["frames"], told["frames_s"]) == (on_disk, 50, 5.0)
+    assert told["oldest_s"] == 30  # of the frames' own time, before the clock went on
+    kept.clock.advance(3600)
+    kept.write(tracks(0, wall_ns=kept.clock.wall_ns()))  # another segment
+    told = kept.journal.snapshot()
+    assert told["bytes"] == sum(file.stat().st_size for file in tmp_path.iterdir()) > on_disk
+    assert told["oldest_s"] == 3630
+
+
+def test_removed_tracks_make_the_oldest_younger(tmp_path: Path) -> None:
+    kept = Kept(tmp_path, max_age_h=2)
+    for _ in range(5):
+        kept.hour(frames=2)
+    kept.journal.turn(at_once=True)
+    assert 3600 < kept.journal.snapshot()["oldest_s"] <= 3 * 3601
+
+
 def test_a_box_far_outside_is_kept_at_half_a_picture_beyond_the_edge(tmp_path: Path) -> None:
     kept = Kept(tmp_path)
     kept.write(tracks(0, [(-5000, -5000, 9000, 9000)]))

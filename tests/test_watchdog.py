@@ -9,8 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from edge_agent import app as app_module
-from edge_agent.app import App
+from edge_agent.app import App, parts
 from edge_agent.config import load
 from edge_agent.types import DetectionBatch, Frame, ObjectClass
 from tests.agent_process import site_toml
@@ -78,7 +77,7 @@ def manager(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Manager:
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch) -> HangingDetector:
     hanging = HangingDetector()
-    monkeypatch.setattr(app_module, "open_detector", lambda *args, **kwargs: hanging)
+    monkeypatch.setattr(parts, "open_detector", lambda *args, **kwargs: hanging)
     return hanging
 
 

@@ -9,7 +9,10 @@ from typing import Annotated
 
 import typer
 
+from edge_agent.clock import SystemClock
 from edge_agent.commands.check_notes import notes
+from edge_agent.commands.check_rules import describe_rules, rule_lines
+from edge_agent.commands.check_slips import slips
 from edge_agent.config import (
     Problem,
     find_problems,
@@ -40,7 +43,11 @@ def command(
     except ModelError as error:
         _refuse(str(error).splitlines(), [], as_json)
     report = describe(settings, manifest)
-    report["notes"] = notes(settings, config, manifest.file)
+    report |= describe_rules(settings, SystemClock().wall_ns())
+    report["notes"] = [
+        *notes(settings, config, manifest.file),
+        *slips(settings, manifest.class_table.classes),
+    ]
     if as_json:
         print(json.dumps({"ok": True, **report}, ensure_ascii=False))
     else:
@@ -112,12 +119,14 @@ def _describe_camera(camera: CameraSettings) -> dict[str, Json]:
     return {
         "id": camera.id,
         "ring": camera.ring.value,
+        "position": camera.position,
         "layer": camera.layer.value,
         "target_fps": camera.target_fps,
         "transport": camera.transport.value if is_stream else "file",
         "decode": mode.value,
         "decode_because": because,
         "zones": [zone.id for zone in camera.zones],
+        "lines": [line.id for line in camera.lines],
         "ignore": len(camera.ignore),
         "picture": camera.read_url,
     }
@@ -147,7 +156,8 @@ def _lines(report: dict[str, Json]) -> Iterator[str]:
     asked = sum(camera["target_fps"] for camera in cameras)
     yield f"cameras  {len(cameras)}, together {asked:g} pictures a second to analyse"
     yield ""
-    yield from _table(cameras)
+    yield from _camera_table(cameras)
+    yield from rule_lines(report, _table)
     if report["notes"]:
         yield ""
         yield from (f"note: {note}" for note in report["notes"])
@@ -163,16 +173,17 @@ def _plan_words(plan: dict[str, Json]) -> str:
     return f"{words} (lanes × threads × batch), forced by this file"
 
 
-def _table(cameras: list[dict[str, Json]]) -> Iterator[str]:
-    """Give the cameras as aligned columns, plain enough for any terminal and for grep."""
-    rows = [("camera", "ring", "layer", "fps", "transport", "decode", "zones", "picture from")]
+def _camera_table(cameras: list[dict[str, Json]]) -> Iterator[str]:
+    head = ("camera", "ring", "layer", "fps", "transport", "decode", "zones", "picture from")
+    rows = []
     for camera in cameras:
         zones = ",".join(camera["zones"]) or "-"
         zones += f" +{camera['ignore']} ignored" if camera["ignore"] else ""
+        moves = f"by {camera['position']}, else " if camera["position"] else ""
         rows.append(
             (
                 camera["id"],
-                camera["ring"],
+                moves + camera["ring"],
                 camera["layer"],
                 f"{camera['target_fps']:g}",
                 camera["transport"],
@@ -181,6 +192,12 @@ def _table(cameras: list[dict[str, Json]]) -> Iterator[str]:
                 camera["picture"],
             )
         )
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    for row in rows:
+    yield from _table(head, rows)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Iterator[str]:
+    """Give rows as aligned columns, plain enough for any terminal and for grep."""
+    every = [head, *rows]
+    widths = [max(len(row[i]) for row in every) for i in range(len(head))]
+    for row in every:
         yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()

@@ -159,6 +159,7 @@ def _footer(snapshot: dict[str, Json]) -> Text:
     )
     event = snapshot["latency_s"]["event"]
     text = Text(f"outbox: {waiting}, seq 1..{outbox['last_seq']}, {outbox['bytes'] / 1e6:.1f} MB")
+    text.append(f"\njournal: {_journal(snapshot.get('journal'))}")
     text.append(f"\nbroker: {broker['url']} ")
     text.append(broker["state"], style="green" if broker["state"] == "connected" else _WARNING)
     text.append(f" for {duration(broker['since_s'])}")
@@ -167,6 +168,15 @@ def _footer(snapshot: dict[str, Json]) -> Text:
         f"p99 {milliseconds(event['p99'])} over {event['n']} events"
     )
     return text
+
+
+def _journal(kept: dict[str, Json] | None) -> str:
+    """Return what is kept for replay, in a few words; None: nothing is, or an older agent."""
+    if kept is None:
+        return "keeps no tracks"
+    room = f"{kept['bytes'] / 1e6:.1f} of {kept['max_bytes'] / 1e6:.0f} MB of tracks"
+    oldest = "" if kept["oldest_s"] is None else f", oldest {duration(kept['oldest_s'])}"
+    return f"{room}{oldest}, {kept['frames_s']:.1f} frames/s, {kept['lost']} left out"
 
 
 def _warnings(snapshot: dict[str, Json]) -> Iterator[Text]:

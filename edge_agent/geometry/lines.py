@@ -86,24 +86,23 @@ class Polylines:
         return len(self.lines)
 
     def near(self, before: _Floats, after: _Floats, reach: _Floats, aspect: float) -> BoolArray:
-        """Return (N, L) which moves from `before` to `after` (N, L, 2) come near which line.
+        """Return (N, L) which moves from `before` (N, L, 2) to `after` come near which line.
 
+        `after` is (N, L, 2), or (N, 1, 2) where it is one for all lines.
         True wherever one comes nearer than `reach` (N, 1), in heights of the picture; it may be
         true for some others. A NaN in `before` counts as `after`.
         """
         if len(self._line) > len(self.lines):
-            before, after = before[:, self._line], after[:, self._line]  # (N, S, 2)
-        bx, by, ax, ay = before[..., 0], before[..., 1], after[..., 0], after[..., 1]
-        wide = reach / aspect
-        found: BoolArray = (np.fmin(bx, ax) - wide <= self._high[:, 0]) & (
-            np.fmax(bx, ax) + wide >= self._low[:, 0]
-        )
-        found &= (np.fmin(by, ay) - reach <= self._high[:, 1]) & (
-            np.fmax(by, ay) + reach >= self._low[:, 1]
-        )
+            before = before[:, self._line]  # (N, S, 2)
+            after = after if after.shape[1] == 1 else after[:, self._line]
+        around = reach[:, :, None] * (1 / aspect, 1.0)  # (N, 1, 2)
+        apart = np.fmin(before, after) - around > self._high
+        apart |= np.fmax(before, after) + around < self._low
+        found: BoolArray = ~(apart[..., 0] | apart[..., 1])
         if np.count_nonzero(found) <= _FEW:
             return self._of_lines(found)
         # Not where both ends are beyond `reach` on the same side of the segment's own line.
+        bx, by, ax, ay = before[..., 0], before[..., 1], after[..., 0], after[..., 1]
         dx, dy = self._along[:, 0] * aspect, self._along[:, 1]
         far = reach * np.sqrt(dx**2 + dy**2)
         side = dx * (ay - self._start[:, 1]) - dy * (ax - self._start[:, 0]) * aspect

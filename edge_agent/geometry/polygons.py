@@ -19,10 +19,7 @@ class Polygons:
     Source: Franklin, PNPOLY - Point Inclusion in Polygon Test.
     """
 
-    __slots__ = (
-        "_along", "_coef", "_end_y", "_firsts", "_length2", "_reach", "_slack", "_start",
-        "_start_y",
-    )  # fmt: skip
+    __slots__ = ("_along", "_coef", "_end_y", "_firsts", "_length2", "_reach", "_start", "_start_y")
 
     def __init__(self, polygons: Sequence[Sequence[Point]]) -> None:
         """Prepare `polygons`, each of 3 or more corners.
@@ -44,12 +41,14 @@ class Polygons:
         self._start_y = start[:, 1].copy()
         self._length2 = (along**2).sum(axis=1)
         self._reach = _ON_EDGE * self._length2
-        self._slack = np.where(self._length2 > 0, self._reach, -1.0)
         # turn(e, p) = cx x + cy y + c, turned round where the edge runs upwards, so that above
-        # 0 always means "this edge lies to one and the same side of the point"
+        # 0 always means "this edge lies to one and the same side of the point"; in parts of the
+        # edge's length. An edge without length is far from everything.
         way = np.where(along[:, 1] > 0, 1.0, -1.0)
         c = along[:, 1] * start[:, 0] - along[:, 0] * start[:, 1]
         self._coef = np.stack([-along[:, 1], along[:, 0], c]) * way
+        self._coef /= np.where(self._length2 > 0, self._length2, 1.0)
+        self._coef[2, self._length2 == 0] = 1.0
 
     def __len__(self) -> int:
         return len(self._firsts)
@@ -69,9 +68,10 @@ class Polygons:
         y = lifted[:, 1:2]
         hits = (self._start_y <= y) != (self._end_y <= y)
         hits &= turn > 0
-        inside: BoolArray = np.logical_xor.reduceat(hits, self._firsts, axis=1)
-        near = np.abs(turn, out=turn) <= self._slack
-        if near.any():
+        odd = np.bitwise_xor.reduceat(hits.view(np.uint8), self._firsts, axis=1)
+        inside: BoolArray = odd.view(np.bool_)
+        near = np.abs(turn, out=turn) <= _ON_EDGE
+        if np.count_nonzero(near):
             inside |= self._on_edge(lifted[:, :1], y, near)
         return inside
 

@@ -107,6 +107,12 @@ def _latency(snapshot: dict[str, Json]) -> Iterator[Row]:
         yield (kind,), distribution
 
 
+def _journal(key: str) -> Callable[[dict[str, Json]], Iterable[Row]]:
+    """Return a reader of one figure of the kept tracks; no row where none are kept."""
+    read = _one("journal", key)
+    return lambda snapshot: read(snapshot) if snapshot["journal"] else ()
+
+
 METRICS = (
     MetricRow(
         "edge_agent_info", "gauge", "what runs here; always 1",
@@ -230,6 +236,22 @@ METRICS = (
     MetricRow(
         "edge_agent_dropped_events_total", "counter", "events lost before the outbox, by reason",
         ("reason",), _each("drops"),
+    ),
+    MetricRow(
+        "edge_agent_journal_bytes", "gauge", "tracks kept for replay, on disk", (),
+        _journal("bytes"),
+    ),
+    MetricRow(
+        "edge_agent_journal_oldest_seconds", "gauge", "age of the oldest of them", (),
+        _journal("oldest_s"),
+    ),
+    MetricRow(
+        "edge_agent_journal_frames_total", "counter", "frames whose tracks it took", (),
+        _journal("frames"),
+    ),
+    MetricRow(
+        "edge_agent_journal_lost_frames_total", "counter", "frames whose tracks were left out", (),
+        _journal("lost"),
     ),
     MetricRow(
         "edge_agent_broker_connected", "gauge", "1 while the broker is there", (),

@@ -31,6 +31,7 @@ class Running:
     load_of: Callable[[int], dict[str, Json]]  # by the camera's place in the settings
     pressure: Callable[[], Pressure]
     place_of: Callable[[int], dict[str, Json]] = lambda number: {}  # as `load_of`; where it moves
+    journal: Callable[[], dict[str, Json] | None] = lambda: None  # None: no tracks are kept
 
 
 class AgentHealth:
@@ -88,6 +89,7 @@ class AgentHealth:
             "hotloop": self._hotloop(),
             "cameras": self._cameras(self._settings.camera),
             **running.delivery(),
+            "journal": running.journal(),
             "latency_s": {
                 name: self._figures.distribution(f"latency_{name}")
                 for name in ("event", "update", "commit")

@@ -72,17 +72,7 @@ class CameraPipeline:
             groups=group_of(classes),
             score_threshold=start_scores(camera, classes, score_threshold),
         )
-        self._view = CameraView(
-            camera_id=camera.id,
-            ring=camera.ring,
-            layer=camera.layer,
-            model_id=model_id,
-            classes=classes,
-            zones=camera.zone_polygons(),
-            update_s=tracking.update_s,
-            stationary_update_s=tracking.stationary_update_s,
-            severity=severity_of(EventKind.START),
-        )
+        self._view = _view(camera, tracking, classes, model_id)
         self._state = LifecycleState()
         self._judge = Judge(
             camera, classes=classes, model_id=model_id, clock=clock,
@@ -228,6 +218,26 @@ class CameraPipeline:
 def count_moving(tracks: Tracks) -> int:
     """Return how many confirmed tracks do not stand still."""
     return int(np.count_nonzero(tracks.confirmed & ~tracks.stationary))
+
+
+def _view(
+    camera: CameraSettings,
+    tracking: TrackingSettings,
+    classes: tuple[ObjectClass, ...],
+    model_id: str,
+) -> CameraView:
+    """Return what the lifecycle knows of a camera."""
+    return CameraView(
+        camera_id=camera.id,
+        ring=camera.ring,
+        layer=camera.layer,
+        model_id=model_id,
+        classes=classes,
+        zones=camera.zone_polygons(),
+        update_s=tracking.update_s,
+        stationary_update_s=tracking.stationary_update_s,
+        severity=severity_of(EventKind.START),
+    )
 
 
 def _untimed(event: Event) -> Event:

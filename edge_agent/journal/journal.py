@@ -9,7 +9,7 @@ from edge_agent.clock import Clock
 from edge_agent.journal.records import Head, encode_change, encode_frame, encode_move
 from edge_agent.journal.segments import SegmentWriter, list_segments, next_segment
 from edge_agent.settings import JournalSettings
-from edge_agent.types import CameraChange, Position, Tracks
+from edge_agent.types import CameraChange, Json, Position, Tracks
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +45,10 @@ class TrackJournal:
         self._began_ns = self._block_ns = clock.mono_ns()
         self._failing = False
         self._told_lost = 0
+        self._frames = 0  # taken since the start
+        self._frames_before, self._frames_s = 0, 0.0  # at the last block; a second until then
+        self._kept_bytes = 0  # on disk, at the last block
+        self._oldest_ns: int | None = None  # wall time of the oldest kept
         self._wake = threading.Condition()
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -67,6 +71,18 @@ class TrackJournal:
         wall_ns = self._clock.wall_ns()
         record = encode_move(position, self._numbers[camera_id], wall_ns)
         self._waiting.append((record, wall_ns))
+
+    def snapshot(self) -> dict[str, Json]:
+        """Return what is kept, as of the last block; from any thread."""
+        oldest_ns, now_ns = self._oldest_ns, self._clock.wall_ns()
+        return {
+            "bytes": self._kept_bytes,
+            "max_bytes": self._max_bytes,
+            "oldest_s": None if oldest_ns is None else max(0.0, round((now_ns - oldest_ns) / 1e9)),
+            "frames": self._frames,
+            "frames_s": self._frames_s,
+            "lost": self.lost,
+        }
 
     def start(self) -> None:
         """Start the thread."""
@@ -105,6 +121,7 @@ class TrackJournal:
         due = at_once or self._bytes >= _BLOCK_BYTES or now_ns - self._block_ns >= BLOCK_S * 1e9
         if not due:
             return
+        self._measure(now_ns)
         self._block_ns = now_ns
         self._tell_lost()
         try:
@@ -117,6 +134,12 @@ class TrackJournal:
         except OSError as error:
             self._fail(error)
 
+    def _measure(self, now_ns: int) -> None:
+        """Note how many frames a second came since the last block."""
+        frames, self._frames_before = self._frames - self._frames_before, self._frames
+        passed_s = (now_ns - self._block_ns) / 1e9
+        self._frames_s = round(frames / passed_s, 1) if passed_s > 0 else 0.0
+
     def _tell_lost(self) -> None:
         lost, self._told_lost = self.lost - self._told_lost, self.lost
         if lost and not self._failing:
@@ -128,6 +151,7 @@ class TrackJournal:
             if isinstance(kept, Tracks):
                 record = encode_frame(kept, self._numbers[kept.ref.camera_id])
                 wall_ns = kept.ref.wall_ns
+                self._frames += 1
             else:
                 record, wall_ns = kept
             self._records.append(record)
@@ -146,7 +170,11 @@ class TrackJournal:
             self._folder.mkdir(mode=0o750, parents=True, exist_ok=True)
             path = next_segment(self._folder, self._span[0])
             self._segment, self._began_ns = SegmentWriter(path, self._head), now_ns
+            self._kept_bytes += self._segment.size
+            self._oldest_ns = self._oldest_ns or self._span[0]
+        before = self._segment.size
         self._segment.append(b"".join(self._records), *self._span)
+        self._kept_bytes += self._segment.size - before
         self._forget()
 
     def _forget(self) -> None:
@@ -186,7 +214,12 @@ class TrackJournal:
             ends_ns = segments[i + 1].began_wall_ns if i + 1 < len(segments) else None
             expired = trusted and ends_ns is not None and ends_ns < oldest_ns
             if not expired and sum(sizes[i:]) + self._bytes <= self._max_bytes:
-                return
+                segments, sizes = segments[i:], sizes[i:]
+                break
             if segment.path == open_path:
                 self._end_segment()
             segment.path.unlink()
+        else:
+            segments, sizes = [], []
+        self._kept_bytes = sum(sizes)
+        self._oldest_ns = segments[0].began_wall_ns if segments else None

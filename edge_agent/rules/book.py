@@ -6,26 +6,22 @@ that ask the same share it.
 """
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from edge_agent.geometry import Homography, Polygons, Polylines
+from edge_agent.rules.columns import SLACK_NS, Columns, Floats, Movers, find_columns, find_movers
 from edge_agent.settings import Anchor, CameraSettings, RuleKind, RuleSettings
-from edge_agent.settings.rules import RUNNING_KMH
 from edge_agent.types import BoolArray, FloatArray, IdArray, Layer, ObjectClass, Point, Ring
 
-#: Frames on a grid come a few nanoseconds early; what is due with them is due.
-SLACK_NS = 5_000_000
 #: Kinds that look at the camera, not at its tracks.
 CAMERA_KINDS = frozenset({RuleKind.TAMPER, RuleKind.CAMERA_LOST})
 #: How long a track must be in or out of a zone before its reports say so.
 _REPORTED_SETTLE_S = 0.2
 _ANCHORS = tuple(Anchor)
-_SENSE = {RuleKind.DIRECTION: 1.0, RuleKind.WRONG_WAY: -1.0}
 
-Floats = NDArray[np.float64]
 #: A zone or line by its number (-1: the whole picture), the anchor's number, ns to settle.
 _Watch = tuple[int, int, int]
 
@@ -36,7 +32,8 @@ class Watches:
 
     place: IdArray  # (W,) number of the zone or line
     anchor: IdArray  # (W,) row of `RuleBook.anchors`
-    settle_ns: IdArray  # (W,)
+    as_zones: bool  # places are all of them in order, then the whole picture
+    wait_ns: IdArray  # (W,) to settle, less the grid's slack
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -53,7 +50,6 @@ class RuleBook:
     anchors: tuple[Anchor, ...]  # those that are asked for
     zone_ids: tuple[str, ...]  # Z
     zones: Polygons  # Z
-    zones_as_watched: bool  # the zone watches are the zones, in their order, by one anchor
     zone_watches: Watches  # S; the first Z are all zones by the lower edge, for reports
     lines: Polylines  # L, one for each watch
     line_watches: Watches  # L
@@ -61,26 +57,16 @@ class RuleBook:
     line_of: IdArray  # (R,) the line watch of each rule, -1: none
     counts_class: BoolArray  # (C, R)
     min_score: FloatArray  # (R,)
+    asks_score: bool  # some rule has one
     min_height: FloatArray  # (R,) 0..1
+    asks_height: bool
     for_ns: IdArray  # (R,)
     clear_ns: IdArray  # (R,)
     visit_clear_ns: IdArray  # (R,) an absence shorter than this does not end a visit
-    over_kmh: Floats  # (R,) NaN: not asked
-    sense: Floats  # (R,) 1 along the arrow, -1 against it, 0: no arrow
-    least_cosine: Floats  # (R,) of the angle to the arrow
-    arrows: Floats  # (R, 2) from an arrow's tail to its head in the picture, NaN: none
-    arrows_m: Floats  # (R, 2) the same in metres, NaN where it is not known
+    columns: Columns
+    movers: Movers
     ground: Homography | None
     zone_m2: Floats  # (Z,) NaN where it is not known
-    _columns: dict[tuple[RuleKind, ...], IdArray] = field(default_factory=dict)
-
-    def of(self, *kinds: RuleKind) -> IdArray:
-        """Return the columns of the rules of `kinds`."""
-        columns = self._columns.get(kinds)
-        if columns is None:
-            found = [i for i, rule in enumerate(self.rules) if rule.kind in kinds]
-            columns = self._columns[kinds] = np.array(found, np.int64)
-        return columns
 
 
 def write_book(
@@ -88,15 +74,8 @@ def write_book(
 ) -> RuleBook:
     """Return the rules of `camera` for a detector with `classes`."""
     rules = tuple(rule for rule in camera.rules if rule.kind not in CAMERA_KINDS)
-    zones, lines = camera.zone_polygons(), camera.line_points()
-    zone_ids, line_ids = [zone_id for zone_id, _ in zones], [line_id for line_id, _ in lines]
-    reported: list[_Watch] = [(z, 0, round(_REPORTED_SETTLE_S * 1e9)) for z in range(len(zones))]
-    watched = [_watch(rule, rule.zone, zone_ids) for rule in rules]
-    crossed = [_watch(rule, rule.line, line_ids) for rule in rules if rule.line is not None]
-    zone_watches, line_watches = list(dict.fromkeys(reported + watched)), list(
-        dict.fromkeys(crossed)
-    )  # fmt: skip
     ground = None if camera.ground is None else camera.ground.homography()
+    corners = [rule.anchor for rule in rules if rule.anchor is not Anchor.BOTTOM]
     return RuleBook(
         camera_id=camera.id,
         ring=camera.ring,
@@ -105,38 +84,63 @@ def write_book(
         classes=tuple(classes),
         rules=rules,
         of_camera=tuple(rule for rule in camera.rules if rule.kind in CAMERA_KINDS),
-        anchors=_ANCHORS if any(rule.anchor is not Anchor.BOTTOM for rule in rules)
-        else (Anchor.BOTTOM,),
-        zone_ids=tuple(zone_ids),
-        zones=Polygons([polygon for _, polygon in zones]),
-        zones_as_watched=zone_watches == reported,
-        zone_watches=_laid_out(zone_watches),
-        lines=Polylines([lines[place][1] for place, _, _ in line_watches]),
-        line_watches=_laid_out(line_watches),
-        zone_of=np.array([zone_watches.index(watch) for watch in watched], np.int64),
-        line_of=np.array(
-            [-1 if rule.line is None
-             else line_watches.index(_watch(rule, rule.line, line_ids)) for rule in rules],
-            np.int64,
-        ),
-        counts_class=np.array(
-            [[_counts(rule, one) for rule in rules] for one in classes], np.bool_
-        ).reshape(len(classes), len(rules)),
-        min_score=np.array([rule.min_score or 0.0 for rule in rules], np.float32),
-        min_height=np.array([rule.min_height_norm for rule in rules], np.float32),
-        for_ns=_ns(rule.held_s for rule in rules),
-        clear_ns=_ns(rule.cleared_s for rule in rules),
-        visit_clear_ns=_ns(
-            rule.cleared_s if rule.kind is RuleKind.LOITERING else 0.0 for rule in rules
-        ),
-        over_kmh=np.array([_over_kmh(rule) for rule in rules], np.float64),
-        sense=np.array([_SENSE.get(rule.kind, 0.0) for rule in rules], np.float64),
-        least_cosine=np.cos(np.radians([rule.tolerance_deg for rule in rules])),
-        arrows=np.array([_arrow(rule, None) for rule in rules]).reshape(-1, 2),
-        arrows_m=np.array([_arrow(rule, ground) for rule in rules]).reshape(-1, 2),
+        anchors=_ANCHORS if corners else (Anchor.BOTTOM,),
+        columns=find_columns(rules),
+        movers=find_movers(rules, ground),
         ground=ground,
-        zone_m2=np.array([_area_m2(polygon, ground) for _, polygon in zones], np.float64),
-    )  # fmt: skip
+        **_zones(camera, rules, ground),
+        **_lines(camera, rules),
+        **_limits(rules, classes),
+    )
+
+
+def _zones(
+    camera: CameraSettings, rules: Sequence[RuleSettings], ground: Homography | None
+) -> dict[str, Any]:
+    """Return the zones of a book, and who watches them."""
+    zones = camera.zone_polygons()
+    names = [name for name, _ in zones]
+    reported: list[_Watch] = [(z, 0, round(_REPORTED_SETTLE_S * 1e9)) for z in range(len(zones))]
+    watched = [_watch(rule, rule.zone, names) for rule in rules]
+    watches = list(dict.fromkeys(reported + watched))
+    return {
+        "zone_ids": tuple(names),
+        "zones": Polygons([polygon for _, polygon in zones]),
+        "zone_watches": _laid_out(watches),
+        "zone_of": np.array([watches.index(watch) for watch in watched], np.int64),
+        "zone_m2": np.array([_area_m2(polygon, ground) for _, polygon in zones], np.float64),
+    }
+
+
+def _lines(camera: CameraSettings, rules: Sequence[RuleSettings]) -> dict[str, Any]:
+    """Return the lines of a book that rules ask for, and who watches them."""
+    lines = camera.line_points()
+    names = [name for name, _ in lines]
+    crossed = [None if rule.line is None else _watch(rule, rule.line, names) for rule in rules]
+    watches = list(dict.fromkeys(watch for watch in crossed if watch is not None))
+    return {
+        "lines": Polylines([lines[place][1] for place, _, _ in watches]),
+        "line_watches": _laid_out(watches),
+        "line_of": np.array([-1 if w is None else watches.index(w) for w in crossed], np.int64),
+    }
+
+
+def _limits(rules: Sequence[RuleSettings], classes: Sequence[ObjectClass]) -> dict[str, Any]:
+    """Return whom the rules of a book count, and their times."""
+    counts = [[_counts(rule, one) for rule in rules] for one in classes]
+    loiter = (r.cleared_s if r.kind is RuleKind.LOITERING else 0.0 for r in rules)
+    min_score = np.array([rule.min_score or 0.0 for rule in rules], np.float32)
+    min_height = np.array([rule.min_height_norm for rule in rules], np.float32)
+    return {
+        "counts_class": np.array(counts, np.bool_).reshape(len(classes), len(rules)),
+        "min_score": min_score,
+        "asks_score": bool(min_score.any()),
+        "min_height": min_height,
+        "asks_height": bool(min_height.any()),
+        "for_ns": _ns(rule.held_s for rule in rules),
+        "clear_ns": _ns(rule.cleared_s for rule in rules),
+        "visit_clear_ns": _ns(loiter),
+    }
 
 
 def _watch(rule: RuleSettings, name: str | None, names: list[str]) -> _Watch:
@@ -147,7 +151,9 @@ def _watch(rule: RuleSettings, name: str | None, names: list[str]) -> _Watch:
 
 def _laid_out(watches: list[_Watch]) -> Watches:
     table = np.array(watches, np.int64).reshape(-1, 3)
-    return Watches(table[:, 0].copy(), table[:, 1].copy(), table[:, 2].copy())
+    place = table[:, 0].copy()
+    in_order = [*range(len(place) - 1), -1]
+    return Watches(place, table[:, 1].copy(), place.tolist() == in_order, table[:, 2] - SLACK_NS)
 
 
 def _ns(seconds: Iterable[float]) -> IdArray:
@@ -157,22 +163,6 @@ def _ns(seconds: Iterable[float]) -> IdArray:
 def _counts(rule: RuleSettings, one: ObjectClass) -> bool:
     whole = f"{one.name}/{one.subclass}"
     return one.name in rule.counted or whole in rule.counted
-
-
-def _over_kmh(rule: RuleSettings) -> float:
-    if rule.over_kmh is None:
-        return RUNNING_KMH if rule.kind is RuleKind.RUNNING else float("nan")
-    return rule.over_kmh
-
-
-def _arrow(rule: RuleSettings, ground: Homography | None) -> Floats:
-    """Return (2,) the way along a rule's arrow, in metres where a `ground` is given."""
-    if rule.arrow is None:
-        return np.full(2, np.nan)
-    ends = np.array(rule.arrow, np.float64)
-    tail, head = ends if ground is None else ground.to_ground(ends)
-    way: Floats = head - tail
-    return way
 
 
 def _area_m2(polygon: Sequence[Point], ground: Homography | None) -> float:

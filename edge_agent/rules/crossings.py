@@ -8,10 +8,11 @@ that turns back meanwhile did not cross.
 
 import numpy as np
 
-from edge_agent.rules.book import SLACK_NS, Floats, RuleBook
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import Floats
 from edge_agent.rules.findings import Finding, pairs
 from edge_agent.rules.rows import Rows
-from edge_agent.settings import RuleKind, Way
+from edge_agent.settings import Way
 from edge_agent.types import BoolArray, Tracks
 
 _CLEAR = 0.1  # of the box's height
@@ -27,18 +28,20 @@ def find_crossings(
     if not np.count_nonzero(rows.matched):
         return found
     now, aspect = tracks.ref.pts_ns, tracks.ref.wh[0] / tracks.ref.wh[1]
-    places = rows.places[:, book.line_watches.anchor]  # (N, L, 2)
+    places = rows.places  # (N, 1, 2) or (N, L, 2)
+    if places.shape[1] > 1:
+        places = places[:, book.line_watches.anchor]
     reach = _CLEAR * rows.height[:, None]
     near = book.lines.near(rows.clear_at, places, reach, aspect)
     near &= rows.matched[:, None]
-    clear = rows.matched[:, None] & ~near
+    clear = near ^ rows.matched[:, None]
     for row, line in pairs(near):
         clear[row, line] = _cross(rows, row, line, places, aspect, now, book)
     np.copyto(rows.clear_at, places, where=clear[:, :, None])
     if not np.count_nonzero(rows.crossed):
         return found
     due = clear & (rows.crossed != 0)
-    due &= now - rows.crossed_ns >= book.line_watches.settle_ns - SLACK_NS
+    due &= rows.crossed_ns <= now - book.line_watches.wait_ns
     if np.count_nonzero(due):
         found += _tell(rows, due, book, active)
         rows.crossed[due] = 0
@@ -50,8 +53,8 @@ def _cross(
 ) -> bool:
     """Follow a row that is near a line; return whether it is clear of it."""
     polyline = book.lines.lines[line]
-    x, y = places[row, line].tolist()
-    height = float(rows.box[row, 3] - rows.box[row, 1])
+    x, y = places[row, line if places.shape[1] > 1 else 0].tolist()
+    height = float(rows.size[row, 1])
     if polyline.distance((x, y), aspect) < _CLEAR * height:
         return False
     before_x, before_y = rows.clear_at[row, line].tolist()
@@ -71,7 +74,7 @@ def _tell(rows: Rows, due: BoolArray, book: RuleBook, active: BoolArray) -> list
     for row, line in pairs(due):
         way = Way.A_TO_B if rows.crossed[row, line] > 0 else Way.B_TO_A
         height = float(rows.box[row, 3] - rows.box[row, 1])
-        for rule in book.of(RuleKind.CROSSING).tolist():
+        for rule in book.columns.crossing:
             asked = book.rules[rule]
             if book.line_of[rule] != line or not active[rule] or asked.way not in (way, Way.BOTH):
                 continue

@@ -15,7 +15,7 @@ from edge_agent.rules.crossings import find_crossings
 from edge_agent.rules.findings import Finding
 from edge_agent.rules.kin import follow
 from edge_agent.rules.movement import Velocities, find_movements
-from edge_agent.rules.rows import NEVER, Rows, join, new_rows, take
+from edge_agent.rules.rows import FAR, NEVER, Blank, Rows, blank_rows, join, new_rows, take
 from edge_agent.rules.sight import boxes_norm, observe
 from edge_agent.rules.standing import (
     Falls,
@@ -29,7 +29,6 @@ from edge_agent.rules.standing import (
 from edge_agent.rules.stays import find_lost, find_passages, find_stays
 from edge_agent.rules.telling import Told, tell
 from edge_agent.rules.waiting import is_waiting
-from edge_agent.settings import RuleKind
 from edge_agent.types import BoolArray, ClockSource, EndReason, Event, FrameRef, Tracks
 
 
@@ -39,7 +38,7 @@ class RulesState:
 
     rows: Rows
     gone: Rows  # lost a moment ago: a new track nearby may be the same body
-    none: Rows  # always without rows
+    blank: Blank
     standing: dict[int, Standing] = field(default_factory=dict)
     falls: dict[int, Falls] = field(default_factory=dict)
     told: Told = field(default_factory=Told)
@@ -53,7 +52,7 @@ class RulesState:
 
 def begin(book: RuleBook) -> RulesState:
     """Return the state before the first frame."""
-    return RulesState(new_rows(book, 0), new_rows(book, 0), new_rows(book, 0))
+    return RulesState(new_rows(book, 0), new_rows(book, 0), blank_rows(book))
 
 
 def step(
@@ -70,8 +69,8 @@ def step(
     boxes = boxes_norm(tracks)
     _note_first(state, tracks)
     before = state.rows
-    state.rows, state.gone, over = follow(state.rows, state.gone, state.none, tracks, boxes, book)
-    vanished = state.none
+    state.rows, state.gone, over = follow(state.rows, state.gone, state.blank, tracks, boxes, book)
+    vanished = state.blank.none
     if state.rows is not before:
         _name_new(state, ref, book)
         vanished = _vanished(state, over, ref.pts_ns)
@@ -152,8 +151,8 @@ def _name_new(state: RulesState, ref: FrameRef, book: RuleBook) -> None:
     for row in (rows.first_wall_ns == NEVER).nonzero()[0].tolist():
         track_id = int(rows.track_id[row])
         rows.first_wall_ns[row] = state.first_wall_ns.get(track_id, ref.wall_ns)
-        rows.told[row, book.of(RuleKind.DWELL)] = False
-        rows.held_ns[row] = NEVER
+        rows.told[row, book.columns.dwell] = False
+        rows.held_ns[row] = FAR
 
 
 def _vanished(state: RulesState, over: Rows, now: int) -> Rows:
@@ -163,7 +162,7 @@ def _vanished(state: RulesState, over: Rows, now: int) -> Rows:
     """
     just, at_once = state.gone.gone_ns == now, over.gone_ns == now
     if not (state.gone.crossed[just].any() or over.crossed[at_once].any()):
-        return state.none
+        return state.blank.none
     vanished = join(take(state.gone, just), take(over, at_once))
     state.gone.crossed[just] = 0
     return vanished
@@ -171,4 +170,5 @@ def _vanished(state: RulesState, over: Rows, now: int) -> Rows:
 
 def _seen(state: RulesState, velocities: Velocities, ref: FrameRef) -> Seen:
     counted = seen_lately(state.rows, ref.pts_ns)
-    return Seen(state.rows, velocities, counted, ref.pts_ns, state.watched_ns)
+    counts = np.add.reduce(counted, axis=0, dtype=np.intp).tolist()
+    return Seen(state.rows, velocities, counted, counts, ref.pts_ns, state.watched_ns)

@@ -2,90 +2,111 @@
 
 A track that vanishes in the middle of the picture was more likely lost than gone. Its row waits
 for `WAIT_NS`; a new track of its class that begins near where it was last seen, late enough and
-of about its size, takes the row over: it is the same body. What vanished at the picture's edge
-has left, and what begins there has come.
+of about its size, takes the row over: it is the same body. So it does while the old track is
+hidden and lives on its prediction: a body that turns sharply, or sets off, is often lost thus.
+What vanished at the picture's edge has left, and what begins there has come.
 """
 
 from math import hypot
 
 import numpy as np
 
-from edge_agent.rules.book import Floats, RuleBook
-from edge_agent.rules.rows import Rows, follow_on, join, new_rows, put, take
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import Floats
+from edge_agent.rules.rows import Blank, Rows, join, part, put, renew, take
 from edge_agent.types import BoolArray, FrameRef, IdArray, Tracks
 
 WAIT_NS = 3_000_000_000
 #: How far a body may be from where it was last seen, in heights of its box: at once, a second
-#: more, at most. A walker makes one height a second.
-_NEAR, _NEAR_A_SECOND, _NEAR_MOST = 0.5, 1.0, 2.5
+#: more, at most. A walker makes less than one height a second, a runner two.
+_NEAR, _NEAR_A_SECOND, _NEAR_MOST = 0.5, 1.5, 2.5
 _APART_MOST_S = 10.0
 _SIZE = 2.0  # times as high, or as low, at most
 _EDGE = 0.01  # of the picture: a box this close to its edge touches it
 #: What a new id keeps of its own when it takes a row over.
 _OWN = frozenset({"track_id", "since_ns", "gone_ns", "first_wall_ns", "seen_ns", "box"})
+#: What a row keeps when it begins anew.
+_ITSELF = frozenset({"track_id", "class_id"})
 
 
 def follow(
-    rows: Rows, gone: Rows, none: Rows, tracks: Tracks, boxes: Floats, book: RuleBook
+    rows: Rows, gone: Rows, blank: Blank, tracks: Tracks, boxes: Floats, book: RuleBook
 ) -> tuple[Rows, Rows, Rows]:
     """Return the rows of the confirmed tracks in their order, those that wait, those given up.
 
-    Args: `none` has no rows; `boxes` (M, 4) of all `tracks`, in 0..1. Rows that have just
+    Args: `boxes` (M, 4) of all `tracks`, in 0..1. Rows that have just
     vanished wait with `gone_ns` now; one is given up once it waited, or left at the edge.
     """
     now = tracks.ref.pts_ns
     sure = tracks.confirmed
-    ids = tracks.track_id if sure.all() else tracks.track_id[sure]
-    over = none
-    if len(ids) != len(rows) or not (ids == rows.track_id).all():
+    ids = tracks.track_id if np.count_nonzero(sure) == len(sure) else tracks.track_id[sure]
+    over = blank.none
+    if len(ids) != len(rows) or np.count_nonzero(ids != rows.track_id):
         vanished = ~_among(rows.track_id, ids)
         if vanished.any():
             rows.gone_ns[vanished] = now
             left = vanished & _at_edge(rows.box)
-            over = take(rows, left) if left.any() else none
+            over = take(rows, left) if left.any() else over
             waits = vanished & ~left
             if waits.any():
-                lost = take(rows, waits)
-                gone = join(gone, lost) if len(gone) else lost
-        rows, taken = _arrange(rows, gone, ids, tracks, boxes, book)
+                gone = join(gone, take(rows, waits)) if len(gone) else take(rows, waits)
+        hides = _among(rows.track_id, tracks.track_id[sure & (tracks.det_row < 0)])
+        lost = join(gone, take(rows, hides)) if np.count_nonzero(hides) else gone
+        rows, taken = _arrange(rows, lost, blank, ids, tracks, boxes, book)
         if taken:
+            hidden = lost.track_id[[j for j in taken if j >= len(gone)]]
+            _forget(rows, hidden, blank, tracks.ref.pts_ns)
             gone = take(gone, np.setdiff1d(np.arange(len(gone)), taken))
     if not len(gone) or now - gone.gone_ns[0] < WAIT_NS:  # the first has waited longest
         return rows, gone, over
-    waited = now - gone.gone_ns >= WAIT_NS
-    given_up = take(gone, waited)
-    rest = none if waited.all() else take(gone, ~waited)
+    waited = int(np.count_nonzero(now - gone.gone_ns >= WAIT_NS))
+    given_up, rest = part(gone, 0, waited), part(gone, waited, len(gone))
     return rows, rest, join(over, given_up) if len(over) else given_up
 
 
 def _arrange(
-    rows: Rows, gone: Rows, ids: IdArray, tracks: Tracks, boxes: Floats, book: RuleBook
+    rows: Rows,
+    gone: Rows,
+    blank: Blank,
+    ids: IdArray,
+    tracks: Tracks,
+    boxes: Floats,
+    book: RuleBook,
 ) -> tuple[Rows, list[int]]:
     """Return a row for each of `ids`, and which rows of `gone` were taken over."""
-    known = _among(ids, rows.track_id)
-    fresh = new_rows(book, int(np.count_nonzero(~known)))
-    at = np.searchsorted(tracks.track_id, ids[~known])
-    fresh.track_id[:] = fresh.first_id[:] = ids[~known]
-    fresh.since_ns[:] = tracks.ref.pts_ns
-    fresh.seen_ns[:] = tracks.last_pts_ns[at]
-    fresh.class_id[:] = tracks.class_id[at]
-    fresh.box[:] = boxes[at]
+    stay = _among(rows.track_id, ids)
+    fresh = ids[~_among(ids, rows.track_id)]
+    if not len(fresh):
+        return take(rows, stay), []
+    if len(rows):
+        both = renew(rows, stay, len(fresh), blank.one)
+    else:
+        both = take(blank.one, np.zeros(len(fresh), np.int64))
+    first, at = len(both) - len(fresh), np.searchsorted(tracks.track_id, fresh)
+    both.track_id[first:] = both.first_id[first:] = fresh
+    both.since_ns[first:] = tracks.ref.pts_ns
+    both.seen_ns[first:] = tracks.last_pts_ns[at]
+    both.class_id[first:] = tracks.class_id[at]
+    both.box[first:] = boxes[at]
     taken: list[int] = []
-    for i in range(len(fresh)):
-        heir = _kin(fresh, i, gone, tracks.ref, int(tracks.first_pts_ns[at[i]]), taken, book)
+    for row, first_ns in enumerate(tracks.first_pts_ns[at].tolist(), first):
+        heir = _kin(both, row, gone, tracks.ref, first_ns, taken, book)
         if heir is None:
             continue
         taken.append(heir)
-        same = gone.track_id[heir] == fresh.track_id[i]
+        same = gone.track_id[heir] == both.track_id[row]
         own = _OWN - {"since_ns", "first_wall_ns"} if same else _OWN
-        put(fresh, i, gone, heir, but=own)
-    stay = _among(rows.track_id, ids)
-    if not len(fresh):
-        return take(rows, stay), taken
-    both = follow_on(rows, stay, fresh)
-    if (np.diff(both.track_id) > 0).all():  # ids rise: the new ones come last
+        put(both, row, gone, heir, but=own)
+    if np.count_nonzero(np.diff(both.track_id) <= 0) == 0:  # ids rise: the new ones come last
         return both, taken
     return take(both, np.argsort(both.track_id, kind="stable")), taken
+
+
+def _forget(rows: Rows, ids: IdArray, blank: Blank, now: int) -> None:
+    """Let the rows of hidden `ids` begin anew: their bodies have gone on under other ids."""
+    for row in np.searchsorted(rows.track_id, ids).tolist():
+        put(rows, row, blank.one, 0, but=_ITSELF)
+        rows.first_id[row], rows.since_ns[row] = rows.track_id[row], now
 
 
 def _among(ids: IdArray, rising: IdArray) -> BoolArray:
@@ -113,7 +134,8 @@ def _kin(
         if not 0 < apart_s < _APART_MOST_S or book.classes[gone.class_id[j]].name != name:
             continue
         distance = _distance(gone.box[j], box, aspect)
-        reach = min(_NEAR + _NEAR_A_SECOND * apart_s, _NEAR_MOST)
+        went_s = (ref.pts_ns - gone.seen_ns[j]) / 1e9  # the new box is that of now
+        reach = min(_NEAR + _NEAR_A_SECOND * went_s, _NEAR_MOST)
         if distance <= reach and distance < best:
             best, found = distance, j
     if found is None or _at_edge(box[None])[0] or _at_edge(gone.box[found][None])[0]:

@@ -8,21 +8,19 @@ running well enough where the person goes across the picture, and too little tow
 
 import numpy as np
 
-from edge_agent.rules.book import SLACK_NS, Floats, RuleBook
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import SLACK_NS, Floats, Movers
 from edge_agent.rules.findings import Finding, pairs
-from edge_agent.rules.rows import NEVER, SPOTS, Rows
+from edge_agent.rules.rows import FAR, SPOTS, Rows
 from edge_agent.settings import RuleKind
 from edge_agent.types import BoolArray, FrameRef, IdArray, Json
 
 _WINDOW_NS = 1_000_000_000
 _LEAST_SPOTS = 3
 _LEAST_SPREAD_S2 = 0.019  # of their times about the mean: three looks a tenth of a second apart
-#: Slower than this nothing has a direction.
-_LEAST_M_S = 0.5
 _PERSON_M = 1.7
 _KMH = 3.6
 _ONES = np.ones(SPOTS)
-KINDS = (RuleKind.SPEED, RuleKind.RUNNING, RuleKind.DIRECTION, RuleKind.WRONG_WAY)
 
 
 class Velocities:
@@ -38,20 +36,22 @@ class Velocities:
         spots = self._rows.spots[which] * (self.aspect, 1.0)
         return slopes(spots, self._rows.spot_ns[which], self._now)
 
-    def in_metres(self, which: IdArray) -> tuple[Floats, Floats]:
-        """Return (K, 2) velocities and (K,) metres a second, NaN where not known.
+    def in_metres(self, which: IdArray) -> tuple[Floats, Floats, Floats]:
+        """Return (K, 2) velocities, (K,) their lengths, (K,) metres a second; NaN: not known.
 
         Without a ground the velocities are those in the picture, and the metres a guess: as if
         each body were as high as a person.
         """
         if self._book.ground is None:
             velocity = self.in_picture(which)
+            speed = np.hypot(velocity[:, 0], velocity[:, 1])
             height = np.maximum(self._rows.height[which], 1e-6)
-            return velocity, np.hypot(*velocity.T) / height * _PERSON_M
-        spots = self._rows.spots[which]
+            return velocity, speed, speed / height * _PERSON_M
+        spots = self._rows.spots.take(which, axis=0)
         metres = self._book.ground.to_ground(spots.reshape(-1, 2)).reshape(spots.shape)
-        velocity = slopes(metres, self._rows.spot_ns[which], self._now)
-        return velocity, np.hypot(*velocity.T)
+        velocity = slopes(metres, self._rows.spot_ns.take(which, axis=0), self._now)
+        speed = np.hypot(velocity[:, 0], velocity[:, 1])
+        return velocity, speed, speed
 
     def rate(self, which: IdArray) -> Floats:
         """Return (K,) heights of the own body a second, NaN where not known."""
@@ -62,9 +62,9 @@ class Velocities:
 
 def slopes(spots: Floats, spot_ns: IdArray, now: int) -> Floats:
     """Return (N, 2) how fast places (N, SPOTS, 2) change a second; NaN where too few are known."""
-    valid = now - spot_ns <= _WINDOW_NS + SLACK_NS
-    valid[:, -_LEAST_SPOTS:] = True
-    valid &= (spot_ns != NEVER) & ~np.isnan(spots[:, :, 0])
+    valid = spot_ns >= now - _WINDOW_NS - SLACK_NS
+    valid[:, -_LEAST_SPOTS:] = spot_ns[:, -_LEAST_SPOTS:] > -FAR
+    valid &= ~np.isnan(spots[:, :, 0])
     weight = valid.astype(np.float64)
     count = np.maximum(weight @ _ONES, 1.0)
     t = (spot_ns - now) / 1e9
@@ -81,22 +81,24 @@ def find_movements(
     rows: Rows, velocities: Velocities, now: int, book: RuleBook, active: BoolArray
 ) -> list[Finding]:
     """Return who has moved for long enough as a rule says."""
-    columns = book.of(*KINDS)
+    movers, columns = book.movers, book.movers.columns
     if not len(columns):
         return []
-    asked = rows.on.take(columns, axis=1) & ~rows.told.take(columns, axis=1)
+    asked = rows.on.take(columns, axis=1) > rows.told.take(columns, axis=1)
     asked &= rows.matched[:, None]
-    asked &= active[columns]
-    which = np.flatnonzero(asked.any(axis=1))
+    asked &= active.take(columns)
+    which = np.logical_or.reduce(asked, axis=1).nonzero()[0]
     if not len(which):
         return []
-    velocity, metres_s = velocities.in_metres(which)
-    holds = _holds(velocity, metres_s, velocities, columns, book) & asked[which]
-    at = which[:, None], columns
-    held = np.where(holds, rows.held_ns[at], NEVER)
-    held = np.where(holds & (held == NEVER), now, held)
-    rows.held_ns[at] = held
-    due = holds & (now - held >= book.for_ns[columns] - SLACK_NS)
+    velocity, speed, metres_s = velocities.in_metres(which)
+    holds = metres_s[:, None] > movers.over_m_s
+    holds &= velocity @ _ways(movers, velocities) >= movers.cosine * speed[:, None]
+    holds &= asked.take(which, axis=0)
+    held = np.where(holds, np.minimum(rows.held_ns.take(which, axis=0), now), FAR)
+    rows.held_ns[which] = held
+    due = held <= now - movers.wait_ns
+    if not np.count_nonzero(due):
+        return []
     found = []
     for k, column in pairs(due):
         row, rule = int(which[k]), int(columns[column])
@@ -105,20 +107,14 @@ def find_movements(
     return found
 
 
-def _holds(
-    velocity: Floats, metres_s: Floats, velocities: Velocities, columns: IdArray, book: RuleBook
-) -> BoolArray:
-    """Return (K, columns) who moves as each rule says, now; an unknown speed is never above."""
-    holds: BoolArray = metres_s[:, None] * _KMH > book.over_kmh[columns]
-    turning = book.sense[columns]
-    if np.count_nonzero(turning):
-        way = book.arrows[columns] * (velocities.aspect, 1.0)
-        way = way if book.ground is None else book.arrows_m[columns]
-        length = np.hypot(*velocity.T)[:, None] * np.hypot(*way.T)
-        along = (velocity @ way.T) / np.maximum(length, 1e-12) * turning
-        goes = (along >= book.least_cosine[columns]) & (metres_s >= _LEAST_M_S)[:, None]
-        holds = np.where(turning != 0, goes, holds)
-    return holds
+def _ways(movers: Movers, velocities: Velocities) -> Floats:
+    """Return (2, M) unit vectors along the ways that rules ask for, 0 where one asks for none."""
+    if movers.on_ground:
+        return movers.ways.T
+    ways = movers.ways * (velocities.aspect, 1.0)
+    length = np.hypot(*ways.T)[:, None]
+    found: Floats = (ways / np.where(length > 0, length, 1.0)).T
+    return found
 
 
 def _data(metres_s: float, rule: int, book: RuleBook) -> dict[str, Json]:

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from edge_agent.rules.book import Floats, RuleBook
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import Floats
 from edge_agent.rules.movement import Velocities
 from edge_agent.rules.rows import Rows
 from edge_agent.settings import RuleSettings

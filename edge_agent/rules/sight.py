@@ -2,9 +2,10 @@
 
 import numpy as np
 
-from edge_agent.rules.book import SLACK_NS, Floats, RuleBook
-from edge_agent.rules.rows import NEVER, Rows
-from edge_agent.settings import Anchor, RuleKind
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import SLACK_NS, Floats
+from edge_agent.rules.rows import FAR, NEVER, Rows
+from edge_agent.settings import Anchor
 from edge_agent.types import BoolArray, IdArray, Tracks
 
 #: A track's zones are looked up again when its anchor point has moved by this part of its box's
@@ -14,9 +15,6 @@ _STEP = 0.1
 _STRAY = 0.25
 #: Places for speed and direction are kept this far apart.
 _SPOT_NS = 100_000_000
-_MOVING = (
-    RuleKind.SPEED, RuleKind.RUNNING, RuleKind.DIRECTION, RuleKind.WRONG_WAY, RuleKind.QUEUE,
-)  # fmt: skip
 _CUT = 0.995  # a box that reaches further down is cut off: its lower edge is no foot
 
 
@@ -57,7 +55,7 @@ def _see(rows: Rows, tracks: Tracks, boxes: Floats, book: RuleBook) -> None:
     """Take boxes, classes and scores; note who rests and where who was."""
     now = tracks.ref.pts_ns
     sure = tracks.confirmed
-    every = bool(sure.all())
+    every = np.count_nonzero(sure) == len(sure)
     matched = tracks.det_row >= 0
     score, class_id, still = tracks.score, tracks.class_id, tracks.stationary
     if not every:
@@ -66,28 +64,33 @@ def _see(rows: Rows, tracks: Tracks, boxes: Floats, book: RuleBook) -> None:
     rows.matched, rows.still, rows.class_id = matched, still, class_id
     rows.seen_ns[matched] = now
     np.copyto(rows.box, boxes, where=matched[:, None])
+    rows.size = rows.box[:, 2:] - rows.box[:, :2]
     rows.places = _anchor_places(rows.box, book)
     rows.score = score
     rows.best = np.maximum(rows.best, score)
-    stops = book.of(RuleKind.STOPPED)
+    stops = book.columns.stopped
     if len(stops):
         left = _rest(rows, now, tracks.ref.wh[0] / tracks.ref.wh[1])
         if np.count_nonzero(left):
             rows.told[left.nonzero()[0][:, None], stops] = False
-    if len(book.of(*_MOVING)):
+    if book.columns.follows:
         _spot(rows, now)
 
 
 def _rest(rows: Rows, now: int, aspect: float) -> BoolArray:
     """Return (N,) who has just left the place where it rested."""
-    feet, box = rows.feet, rows.box
-    dx, dy = (feet - rows.rest_at).T
-    size2 = (box[:, 2] - box[:, 0]) * aspect * (box[:, 3] - box[:, 1])
-    near = (dx * aspect) ** 2 + dy**2 <= _STRAY**2 * size2  # false where it never rested
-    far = rows.matched & ~near & ~rows.still
-    left: BoolArray = far & (rows.strayed | (rows.rest_ns == NEVER))
-    rows.strayed = np.where(rows.matched, far, rows.strayed)
-    begins = left | ((rows.rest_ns == NEVER) & rows.matched)
+    feet, size = rows.feet, rows.size
+    away = feet - rows.rest_at
+    away *= away
+    reach2 = size[:, 0] * size[:, 1]
+    reach2 *= _STRAY**2 * aspect
+    near = away @ (aspect**2, 1.0) <= reach2  # false where it never rested
+    near |= rows.still
+    far = rows.matched & ~near
+    never = rows.rest_ns == NEVER
+    left: BoolArray = far & (rows.strayed | never)
+    np.copyto(rows.strayed, far, where=rows.matched)
+    begins = left | (never & rows.matched)
     np.copyto(rows.rest_at, feet, where=begins[:, None])
     np.copyto(rows.rest_ns, now, where=begins)
     return left
@@ -96,7 +99,7 @@ def _rest(rows: Rows, now: int, aspect: float) -> BoolArray:
 def _spot(rows: Rows, now: int) -> None:
     """Keep the places of the matched, none where the picture's edge cuts the box."""
     newest = rows.spot_ns[:, -1]
-    due = rows.matched & ((now - newest >= _SPOT_NS - SLACK_NS) | (newest == NEVER))
+    due = rows.matched & (newest <= now - _SPOT_NS + SLACK_NS)
     due &= rows.box[:, 3] < _CUT
     np.copyto(rows.spots[:, :-1], rows.spots[:, 1:], where=due[:, None, None])
     np.copyto(rows.spot_ns[:, :-1], rows.spot_ns[:, 1:], where=due[:, None])
@@ -111,66 +114,69 @@ def _settle_zones(rows: Rows, now: int, book: RuleBook) -> None:
         return
     places = rows.places
     fresh = np.isnan(rows.looked[:, 0, 0])
-    size = rows.box[:, 2:] - rows.box[:, :2]
-    step = np.abs(places - rows.looked) >= _STEP * size[:, None]  # false where never looked
-    moved = step[:, :, 0] | step[:, :, 1] | fresh[:, None]  # (N, A); not where unmatched
+    gone = places - rows.looked
+    np.abs(gone, out=gone)
+    step = gone >= (_STEP * rows.size)[:, None]  # false where never looked
+    moved = step[:, :, 0] | step[:, :, 1]  # (N, A); not where unmatched
+    moved |= fresh[:, None]
     if np.count_nonzero(moved):
         np.copyto(rows.looked, places, where=moved[:, :, None])
-        raw = _inside(places, book)
-        rows.raw = np.where(moved[:, watches.anchor], raw, rows.raw)
+        seen_by = moved if moved.shape[1] == 1 else moved[:, watches.anchor]
+        np.copyto(rows.raw, _inside(places, book), where=seen_by)
         if np.count_nonzero(fresh):
             rows.born_in[fresh] = rows.raw[fresh]
         rows.born_in &= rows.raw | rows.inside
-    _settle(rows, now, watches.settle_ns)
+    _settle(rows, now - watches.wait_ns, now)
 
 
 def _inside(places: Floats, book: RuleBook) -> BoolArray:
     """Return (N, S) whether the places (N, A, 2) lie in what each watch looks at."""
     n, anchors, _ = places.shape
-    found = book.zones.contain(places.reshape(-1, 2)).reshape(n, anchors, -1)
-    if book.zones_as_watched:
-        return found[:, 0]
-    everywhere = np.ones((n, anchors, 1), np.bool_)  # place -1: the whole picture
-    found = np.concatenate([found, everywhere], axis=2)
-    watches = book.zone_watches
+    zones, watches = len(book.zones), book.zone_watches
+    found = np.ones((n, anchors, zones + 1), np.bool_)  # the last, -1: the whole picture
+    found[:, :, :zones] = book.zones.contain(places.reshape(-1, 2)).reshape(n, anchors, zones)
+    if anchors == 1:
+        return found[:, 0] if watches.as_zones else found[:, 0].take(watches.place, axis=1)
     return found[:, watches.anchor, watches.place]
 
 
-def _settle(rows: Rows, now: int, settle_ns: IdArray) -> None:
+def _settle(rows: Rows, before_ns: IdArray, now: int) -> None:
+    """Take over what has been otherwise since `before_ns` (S,) or longer."""
     differs = rows.raw != rows.inside
     if not np.count_nonzero(differs):
-        rows.turned_ns.fill(NEVER)
+        rows.turned_ns.fill(FAR)
         return
-    begun = differs & (rows.turned_ns == NEVER)
-    turned = np.where(begun, now, rows.turned_ns)
-    turned[~differs] = NEVER
-    flips = differs & rows.matched[:, None] & (now - turned >= settle_ns - SLACK_NS)
+    turned = np.where(differs, np.minimum(rows.turned_ns, now), FAR)
+    flips = turned <= before_ns
+    flips &= rows.matched[:, None]
     if np.count_nonzero(flips):
-        rows.inside = rows.inside ^ flips
-        rows.inside_ns = np.where(flips, turned, rows.inside_ns)
+        rows.inside ^= flips
+        np.copyto(rows.inside_ns, turned, where=flips)
         rows.born_in &= rows.raw | rows.inside
-        turned[flips] = NEVER
+        turned[flips] = FAR
     rows.turned_ns = turned
 
 
 def _visit(rows: Rows, now: int, book: RuleBook) -> tuple[BoolArray, BoolArray]:
     """Note who visits, by each rule; return (N, R) which visits began and which ended."""
     inside = rows.inside.take(book.zone_of, axis=1)
-    counted = book.counts_class.take(rows.class_id, axis=0)
-    counted &= rows.best[:, None] >= book.min_score
-    counted &= rows.height[:, None] >= book.min_height
-    was = rows.on
-    on = inside & (was | counted)
-    outside = was & ~inside
+    was, on = rows.on, book.counts_class.take(rows.class_id, axis=0)
+    if book.asks_score:
+        on &= rows.best[:, None] >= book.min_score
+    if book.asks_height:
+        on &= rows.height[:, None] >= book.min_height
+    on |= was
+    on &= inside
+    outside = was > inside
     if np.count_nonzero(outside):
-        rows.out_ns = np.where(outside, np.where(rows.out_ns == NEVER, now, rows.out_ns), NEVER)
-        on |= outside & (now - rows.out_ns < book.visit_clear_ns)
+        rows.out_ns = np.where(outside, np.minimum(rows.out_ns, now), FAR)
+        on |= outside & (rows.out_ns > now - book.visit_clear_ns)
     else:
-        rows.out_ns.fill(NEVER)
-    began, ended = on & ~was, was & ~on
+        rows.out_ns.fill(FAR)
+    began, ended = on > was, was > on
     if np.count_nonzero(began):
-        rows.on_ns = np.where(began, rows.inside_ns[:, book.zone_of], rows.on_ns)
+        np.copyto(rows.on_ns, rows.inside_ns.take(book.zone_of, axis=1), where=began)
         rows.told &= ~began
-        rows.held_ns = np.where(began, NEVER, rows.held_ns)
+        rows.held_ns[began.take(book.movers.columns, axis=1)] = FAR
     rows.on = on
     return began, ended

@@ -9,9 +9,8 @@ from bisect import bisect_left
 from dataclasses import dataclass, field
 from itertools import pairwise
 
-import numpy as np
-
-from edge_agent.rules.book import SLACK_NS, RuleBook
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import SLACK_NS
 from edge_agent.rules.findings import Finding, seconds
 from edge_agent.rules.movement import Velocities
 from edge_agent.rules.queues import queue_of
@@ -23,10 +22,6 @@ from edge_agent.types import BoolArray, Json
 #: Unseen for longer, a track that moves does not count: its body may go on under another id.
 _UNSEEN_NS = 1_000_000_000
 _CROWD_STAYS = 0.8
-KINDS = (
-    RuleKind.PRESENCE, RuleKind.ABSENCE, RuleKind.COUNT_OVER, RuleKind.COUNT_UNDER,
-    RuleKind.CROWD, RuleKind.QUEUE,
-)  # fmt: skip
 
 
 @dataclass(slots=True)
@@ -38,13 +33,14 @@ class Standing:
     changing_ns: int = NEVER  # since when it is otherwise, in watched time
 
 
-@dataclass(frozen=True, slots=True, eq=False)
+@dataclass(slots=True, eq=False)  # frozen ones take a microsecond to make, each frame
 class Seen:
     """What a frame shows to rules that count."""
 
     rows: Rows
     velocities: Velocities
     counted: BoolArray  # (N, R) visits of those who were seen lately
+    counts: list[int]  # by rule, how many these are
     pts_ns: int
     watched_ns: int
 
@@ -60,7 +56,8 @@ class Measured:
 
 def seen_lately(rows: Rows, now: int) -> BoolArray:
     """Return (N, R) which visits count: of those who were matched within the last second."""
-    fresh = rows.matched | rows.still | (now - rows.seen_ns <= _UNSEEN_NS)
+    fresh = rows.seen_ns >= now - _UNSEEN_NS
+    fresh |= rows.still
     counted: BoolArray = rows.on & fresh[:, None]
     return counted
 
@@ -73,9 +70,9 @@ def find_standing(
     Args: `states` by rule, changed in place.
     """
     found = []
-    counts = seen.counted.sum(axis=0).tolist()
-    for rule in book.of(*KINDS).tolist():
-        state = states.setdefault(rule, Standing())
+    counts = seen.counts
+    for rule in book.columns.standing:
+        state = states.get(rule) or states.setdefault(rule, Standing())
         if active[rule] and _holds(counts[rule], rule, book, state.stands) is state.stands:
             state.changing_ns = NEVER
             continue
@@ -186,9 +183,9 @@ def find_falls(
     A single look that shows too many, or too few for less than `for_s`, counts for nothing.
     """
     found = []
-    for rule in book.of(RuleKind.FALL_IN_COUNT).tolist():
-        asked, state = book.rules[rule], states.setdefault(rule, Falls())
-        count = int(np.count_nonzero(seen.counted[:, rule]))
+    for rule in book.columns.falls:
+        asked, state = book.rules[rule], states.get(rule) or states.setdefault(rule, Falls())
+        count = seen.counts[rule]
         state.at_ns.append(seen.watched_ns)
         state.counts.append(count)
         for_ns = int(book.for_ns[rule])

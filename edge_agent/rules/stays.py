@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from edge_agent.rules.book import SLACK_NS, RuleBook
+from edge_agent.rules.book import RuleBook
+from edge_agent.rules.columns import SLACK_NS
 from edge_agent.rules.findings import Finding, pairs, seconds
 from edge_agent.rules.rows import Rows
 from edge_agent.settings import RuleKind
@@ -15,13 +16,13 @@ def find_passages(
     """Return who entered and who left, by the visits that `began` and `ended` (N, R)."""
     found = []
     if np.count_nonzero(began):
-        for row, rule in _pairs(began, book.of(RuleKind.ENTER), active):
+        for row, rule in _pairs(began, book.columns.enter, active):
             appeared = bool(rows.born_in[row, book.zone_of[rule]])
             if not appeared or book.rules[rule].appear:
                 data = {"first_track_id": int(rows.first_id[row]), "appeared": appeared}
                 found.append(Finding(rule, rows, [row], data))
     if np.count_nonzero(ended):
-        for row, rule in _pairs(ended, book.of(RuleKind.EXIT), active):
+        for row, rule in _pairs(ended, book.columns.exit, active):
             left_ns = int(rows.inside_ns[row, book.zone_of[rule]])
             found.append(_exit(rows, row, rule, left_ns, "left"))
     return found
@@ -33,17 +34,22 @@ def find_lost(lost: Rows, book: RuleBook, active: BoolArray, reason: str) -> lis
         return []
     return [
         _exit(lost, row, rule, int(lost.seen_ns[row]), reason)
-        for row, rule in _pairs(lost.on, book.of(RuleKind.EXIT), active)
+        for row, rule in _pairs(lost.on, book.columns.exit, active)
     ]
 
 
 def find_stays(rows: Rows, now: int, book: RuleBook, active: BoolArray) -> list[Finding]:
     """Return who has been somewhere, or has stood there, for as long as a rule says; once each."""
-    columns = book.of(RuleKind.DWELL, RuleKind.LOITERING, RuleKind.STOPPED)
-    if not len(columns) or not np.count_nonzero(rows.on):
+    columns = book.columns.stays
+    if not len(columns):
         return []
-    due = rows.on.take(columns, axis=1) & ~rows.told.take(columns, axis=1) & active[columns]
+    due = rows.on.take(columns, axis=1) > rows.told.take(columns, axis=1)
+    due &= active.take(columns)
     due &= rows.matched[:, None]
+    if not np.count_nonzero(due):
+        return []
+    before = rows.on_ns.take(columns, axis=1) <= now + SLACK_NS - book.for_ns.take(columns)
+    due &= before  # the body has been there for long enough; the rest may begin later
     if not np.count_nonzero(due):
         return []
     since = stay_since(rows, columns, book)
@@ -86,7 +92,6 @@ def _exit(rows: Rows, row: int, rule: int, left_ns: int, reason: str) -> Finding
     return Finding(rule, rows, [row], data)
 
 
-def _pairs(mask: BoolArray, columns: IdArray, active: BoolArray) -> list[tuple[int, int]]:
+def _pairs(mask: BoolArray, columns: frozenset[int], active: BoolArray) -> list[tuple[int, int]]:
     """Return the (row, rule) pairs of a mask (N, R) among some active rules."""
-    columns = columns[active[columns]]
-    return [(row, int(columns[at])) for row, at in pairs(mask[:, columns])]
+    return [(row, rule) for row, rule in pairs(mask) if rule in columns and active[rule]]

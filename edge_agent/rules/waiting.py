@@ -5,10 +5,7 @@ import numpy as np
 from edge_agent.rules.book import RuleBook
 from edge_agent.rules.rows import NEVER, Rows
 from edge_agent.rules.standing import Standing
-from edge_agent.settings import RuleKind
 from edge_agent.types import BoolArray
-
-_TIMED = (RuleKind.DWELL, RuleKind.LOITERING, RuleKind.STOPPED)
 
 
 def is_waiting(
@@ -23,7 +20,7 @@ def is_waiting(
         return True
     if len(gone) and gone.on.any():
         return True
-    columns = book.of(*_TIMED)
+    columns = book.columns.stays
     columns = columns[active[columns]]
     if not len(columns) or not len(rows):
         return False
