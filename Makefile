@@ -54,6 +54,9 @@ check: $(VENV)/.setup-dev  ## format, lint, types, house
 replay-sites: $(VENV)/.setup  ## every site of configs/sites against the events it expects
 	@$(BIN)/edge-agent replay $(or $(SITES),$(wildcard configs/sites/*/))
 
+drawings: $(VENV)/.setup  ## the drawings of docs/rules.md anew, from the example sites
+	@docs/rules/draw
+
 bench: $(VENV)/.setup-dev  ## every promised figure of docs/performance.md, in 40 minutes
 	@$(BIN)/edge-agent bench table
 
@@ -145,5 +148,5 @@ $(VENV)/.setup-dev: requirements-dev.lock $(VENV)/.setup
 	$(PIP) $(INSTALL) --no-deps --require-hashes -r requirements-dev.lock
 	touch $@
 
-.PHONY: help setup setup-dev system-deps demo test check replay-sites bench bench-wakeup bench-peers lock check-aarch64 \
+.PHONY: help setup setup-dev system-deps demo test check replay-sites drawings bench bench-wakeup bench-peers lock check-aarch64 \
 	install-service uninstall-service clean

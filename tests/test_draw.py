@@ -141,6 +141,16 @@ def test_the_first_event_of_a_rule_is_found_by_its_name(tmp_path: Path) -> None:
     assert when == pytest.approx(5.0, abs=0.7)
 
 
+def test_below_a_rule_s_event_stands_what_led_to_it_and_nothing_that_followed(
+    tmp_path: Path,
+) -> None:
+    """The walker starts, enters and crosses at 5 s, and ends; only the two rules' events count."""
+    config, scene, out = site(tmp_path, RULES), footage(tmp_path), tmp_path / "a.png"
+    for rule, bands in (("comes-in", 1), ("crosses", 2)):
+        result = run("draw", "-c", config, "--frame", scene, "--rule", rule, "-o", out)
+        assert result.stdout.rstrip().endswith(f" s, {bands} events"), result.stdout
+
+
 def test_a_clip_goes_through_the_detector_up_to_the_moment(tmp_path: Path) -> None:
     config, clip, out = toy_site(tmp_path), write_clip(tmp_path / "walk.mp4"), tmp_path / "a.png"
     result = run("draw", "-c", config, "--frame", f"{clip}@3", "-o", out, "--width", 640)

@@ -181,7 +181,7 @@ id = "touched"
 kind = "tamper"
 faults = ["covered"]
 """
-    changes = 'changes = [[4.0, "lost"], [8.5, "live"], [9.0, "covered"], [10.0, "covered over"]]\n'
+    changes = 'changes = [[4.0, "lost"], [8.5, "live"], [9.2, "covered"], [10.0, "covered over"]]\n'
     scene = footage(tmp_path, WALK.replace("[[footage.actors]]", changes + "[[footage.actors]]"))
     found = [
         (row["time_s"], row["kind"], row.get("rule"))
@@ -189,9 +189,10 @@ faults = ["covered"]
     ]
     assert [what for what in found if what[0] >= 4] == [
         (4.0, "end", None), (4.0, "camera_lost", None), (7.0, "camera_lost", "gone"),
-        (8.5, "camera_live", None), (9.0, "camera_fault", None), (9.0, "tamper", "touched"),
-        (9.0, "start", None), (10.0, "camera_fault", None), (10.0, "tamper", "touched"),
-        (12.0, "end", None), (12.0, "camera_ended", None),
+        (8.5, "camera_live", None), (9.0, "start", None),
+        (9.2, "camera_fault", None), (9.2, "tamper", "touched"),  # from here on nobody is seen
+        (10.0, "camera_fault", None), (10.0, "tamper", "touched"),
+        (11.2, "end", None), (12.0, "camera_ended", None),
     ]  # fmt: skip
 
 

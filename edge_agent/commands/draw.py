@@ -26,7 +26,7 @@ from edge_agent.errors import AgentError, UsageError
 from edge_agent.settings import AgentSettings, CameraSettings, DecodeMode
 from edge_agent.source import open_source
 from edge_agent.source.address import is_network, say_endpoint
-from edge_agent.types import Detections, Frame
+from edge_agent.types import Detections, EventKind, Frame
 
 _LATEST_S = 5.0  # of events that are written below the picture
 _PATIENCE_S = 30.0
@@ -140,6 +140,8 @@ def _draw_film(
     if moment is None:
         raise UsageError(f"draw: camera {camera.id} has no picture there; nothing is drawn")
     told = _recent(latest.events, camera, moment)
+    if rule is not None:
+        told = _up_to(rule, told)
     write_still(out, stills.draw(moment, told, width), "--out may name another file")
     return f"{(moment.wall_ns - film.start_ns) / 1e9:.2f} s, {len(told)} events"
 
@@ -159,6 +161,14 @@ def _recent(events: list[Told], camera: CameraSettings, moment: Moment) -> tuple
         if told.event.camera_id == camera.id
         and told.event.kind not in LEFT_OUT
         and moment.wall_ns - told.event.wall_ns <= _LATEST_S * 1e9
+    )
+
+
+def _up_to(rule: str, told: tuple[Told, ...]) -> tuple[Told, ...]:
+    """Return what led to a rule's event, and the event; who came and went is in the picture."""
+    mine = next(place for place, one in enumerate(told) if one.event.data.get("rule") == rule)
+    return tuple(
+        one for one in told[: mine + 1] if one.event.kind not in (EventKind.START, EventKind.END)
     )
 
 

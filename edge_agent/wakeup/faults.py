@@ -120,8 +120,9 @@ class Faults:
         off = self._views >= _KNOWN_LOOKS and alike < limit
         text = f"another view: {max(alike, 0.0):.2f} like the usual one"
         self._note(FaultWord.MOVED, off, stream_ns, text)
-        self._views += 1
-        self._view = usual + (view - usual) * max(_USUAL_LEARN, 1 / self._views)
+        self._views += not off  # a new camera must not take a turned view for usual at once
+        learn = _USUAL_LEARN if off else max(_USUAL_LEARN, 1 / self._views)
+        self._view = usual + (view - usual) * learn
 
     def _compare(
         self, word: FaultWord, usual: Running, value: float, factor: float, unit: str, ns: int

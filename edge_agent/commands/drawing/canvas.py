@@ -22,7 +22,7 @@ BAR_PX = 20
 JPEG = (".jpg", ".jpeg")
 _QUALITY = {
     ".png": [cv2.IMWRITE_PNG_COMPRESSION, 9],
-    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 88],
+    ".jpg": [cv2.IMWRITE_JPEG_QUALITY, 75],
 }
 _PAD_PX = 2
 

@@ -206,7 +206,8 @@ def _draw_tracks(canvas: ByteArray, plates: Plates, marks: Marks, tracks: Tracks
         else:
             cv2.rectangle(canvas, (x0, y0), (x1, y1), colour, 1, cv2.LINE_AA)
         cv2.circle(canvas, ((x0 + x1) // 2, y1), 3, colour, -1, cv2.LINE_AA)
-        state = " parked" if tracks.stationary[i] else " hidden" if coasts else ""
+        rests = " parked" if what.name == "vehicle" else " stands"
+        state = rests if tracks.stationary[i] else " hidden" if coasts else ""
         words = f"{track_id} {what.subclass or what.name}{state}"
         plates.write(words, [(x0, y0), (x1 + 2, y0 + 14), (x0, y1 + 16)], colour)
 

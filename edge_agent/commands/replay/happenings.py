@@ -1,16 +1,28 @@
 """What happens to a camera in footage besides its pictures: it moves, is lost, is tampered with."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 
+import cv2
 import numpy as np
 
 from edge_agent.commands.replay.moments import Item, Moment, replace_ref
 from edge_agent.journal import KeptChange, KeptMove
-from edge_agent.types import CameraChange, CameraState, EventKind, Json, Position
+from edge_agent.types import (
+    ByteArray,
+    CameraChange,
+    CameraState,
+    Detections,
+    EventKind,
+    FrameRef,
+    Json,
+    Position,
+)
 
 LOST, LIVE, OVER = "lost", "live", " over"
+#: Nobody is found in such a picture.
+_BLIND = ("dark", "covered")
 _NS = 1_000_000_000
 
 
@@ -55,7 +67,10 @@ def _change(camera_id: str, word: str, connection: int, wall_ns: int) -> CameraC
 def while_connected(
     items: Iterator[Item], changes: Sequence[tuple[float, str]], start_ns: int
 ) -> Iterator[Item]:
-    """Pass on the frames that come while the camera is not lost, each with its connection."""
+    """Pass on the frames that come while the camera is not lost, each with its connection.
+
+    Pictures look like their camera's fault, and a dark or covered one shows nobody.
+    """
     switches = [(start_ns + round(at_s * _NS), word) for at_s, word in changes]
     for item in items:
         if not isinstance(item, Moment) or not switches:
@@ -65,4 +80,39 @@ def while_connected(
         state = next((word for word in reversed(before) if word in (LOST, LIVE)), LIVE)
         if state == LIVE:
             ref = replace(item.detections.ref, connection=1 + before.count(LIVE))
-            yield replace(item, detections=replace_ref(item.detections, ref))
+            yield _meddled(item, ref, before)
+
+
+def _meddled(item: Moment, ref: FrameRef, words: Sequence[str]) -> Moment:
+    """Return a frame after the changes `words`, as a camera with the faults that stand gives it."""
+    faults = [
+        word
+        for word in ("moved", "blurred", *_BLIND)
+        if words.count(word) > words.count(word + OVER)
+    ]
+    found = item.detections if not set(faults) & set(_BLIND) else _nobody(ref)
+    picture = item.picture
+    if picture is not None:
+        for word in faults:
+            picture = _spoilt(picture, word)
+    return replace(item, detections=replace_ref(found, ref), picture=picture)
+
+
+def _nobody(ref: FrameRef) -> Detections:
+    none = np.zeros(0, np.float32)
+    return Detections(ref, none.reshape(0, 4), none, none.astype(np.int32))
+
+
+def _spoilt(picture: Callable[[], ByteArray], word: str) -> Callable[[], ByteArray]:
+    """Return a picture (h, w, 3) BGR with a fault."""
+
+    def look() -> ByteArray:
+        bgr = picture()
+        if word == "dark":
+            return (bgr * 0.06).astype(np.uint8)
+        if word == "moved":
+            return np.roll(bgr, (bgr.shape[0] // 5, bgr.shape[1] * 2 // 5), axis=(0, 1))
+        side = bgr.shape[1] // (60 if word == "blurred" else 3) | 1
+        return np.asarray(cv2.blur(bgr, (side, side)), np.uint8)
+
+    return look
