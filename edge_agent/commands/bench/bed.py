@@ -30,6 +30,7 @@ from edge_agent.stage.feed_clips import (
     quiet_pictures,
 )
 from edge_agent.stage.site import (
+    PLAN,
     BENCH_CAMERAS,
     SHARED_MEDIA,
     SHARED_MODEL,
@@ -63,6 +64,7 @@ class Load:
     recipe: FeedRecipe = field(default_factory=FeedRecipe)
     decode: str = "always"
     target_fps: float = 5.0
+    lanes: int = PLAN["lanes"]
 
     def words(self) -> str:
         """Return the load in one line."""

@@ -73,7 +73,7 @@ def lanes_lines(report: dict[str, Json]) -> list[str]:
 
 def measure_quick(manifest: Path | None, pictures: Sequence[Picture]) -> dict[str, Json]:
     """Return the throughput of the lanes alone, on the cores that this process may use."""
-    plan = Plan(lanes=max(2, len(os.sched_getaffinity(0))))
+    plan = Plan(lanes=len(os.sched_getaffinity(0)))
     with staged_manifest(manifest) as place:
         lanes = FullLanes(place, plan, pictures)
         rates = [lanes.measure(2.0) for _ in range(3)]

@@ -52,7 +52,10 @@ def write_load_site(folder: Path, bed: Bed, load: Load) -> Path:
         {
             "site": "bench",
             "agent_id": "bench",
-            "model": {"manifest": str(bed.manifest.absolute()), "plan": dict(PLAN)},
+            "model": {
+                "manifest": str(bed.manifest.absolute()),
+                "plan": {**PLAN, "lanes": load.lanes},
+            },
             "camera": cameras,
         },
     )
