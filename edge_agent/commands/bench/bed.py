@@ -30,8 +30,8 @@ from edge_agent.stage.feed_clips import (
     quiet_pictures,
 )
 from edge_agent.stage.site import (
-    PLAN,
     BENCH_CAMERAS,
+    PLAN,
     SHARED_MEDIA,
     SHARED_MODEL,
     choose_footage,
