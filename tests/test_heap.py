@@ -9,8 +9,8 @@ import pytest
 PROGRAM = """
 import ctypes
 from edge_agent.health.cpu_times import resident_bytes
-from edge_agent.health.heap import give_freed_memory_back
-{call}
+from edge_agent.health.heap import Heap
+heap = Heap()
 libc = ctypes.CDLL(None)
 libc.malloc.restype = ctypes.c_void_p
 libc.free.argtypes = [ctypes.c_void_p]
@@ -26,12 +26,13 @@ for _ in range(20):
 before = resident_bytes()
 for picture in pictures:
     libc.free(picture)
+{call}
 print(before - resident_bytes())
 """
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc's malloc")
-@pytest.mark.parametrize(("call", "goes"), [("give_freed_memory_back()", True), ("", False)])
+@pytest.mark.parametrize(("call", "goes"), [("heap.give_back()", True), ("", False)])
 def test_freed_pictures_leave_the_process(call: str, goes: bool) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(call=call)],

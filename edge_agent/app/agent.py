@@ -10,6 +10,7 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.app.parts import wire
 from edge_agent.clock import Clock, SystemClock
+from edge_agent.health.heap import Heap
 from edge_agent.health.metrics_server import MetricsServer
 from edge_agent.health.notify import notify, watchdog_interval_s
 from edge_agent.health.status_socket import StatusServer
@@ -27,6 +28,7 @@ _JOURNAL_STOP_S = 0.5
 _DELIVERY_STOP_S = 1.5
 #: Retained states tell rates and costs too; between changes they are said again this often.
 _STATES_EVERY_S = 60.0
+_TRIM_EVERY_S = 30.0
 
 
 class App:
@@ -48,6 +50,7 @@ class App:
         """
         self.settings = settings
         self._clock = clock or SystemClock()
+        self._heap = Heap()
         decision = decision or plan_without_measuring(settings.model)
         self._parts = wire(settings, state_dir=state_dir, decision=decision, clock=self._clock)
         self.meters, self.health = self._parts.meters, self._parts.health
@@ -55,7 +58,7 @@ class App:
         self._status = StatusServer(status_socket, self.health.snapshot)
         address = settings.service.metrics
         self._metrics = None if address is None else MetricsServer(address, self.health.snapshot)
-        self._states_told_ns = self._clock.mono_ns()
+        self._states_told_ns = self._trimmed_ns = self._clock.mono_ns()
 
     def run(self, stop: threading.Event) -> bool:
         """Run until `stop` is set. Returns: False where a part did not stop in time."""
@@ -90,6 +93,9 @@ class App:
         self._tell_states(at_once=self._parts.shedding.look(self._parts.gauge.read))
         for pipeline in self._parts.pipelines:
             pipeline.end_held()
+        if self._clock.mono_ns() - self._trimmed_ns >= _TRIM_EVERY_S * 1e9:
+            self._heap.give_back()
+            self._trimmed_ns = self._clock.mono_ns()
         if watchdog_s is None:
             return
         stuck_s = self._stuck_s()

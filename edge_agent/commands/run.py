@@ -16,7 +16,6 @@ from edge_agent.app import App
 from edge_agent.clock import SystemClock
 from edge_agent.config import load, state_dir, status_socket
 from edge_agent.errors import StateError
-from edge_agent.health.heap import give_freed_memory_back
 from edge_agent.health.logs import configure_logs
 from edge_agent.health.notify import notify
 from edge_agent.health.status_socket import StatusServer, ask_status
@@ -37,7 +36,6 @@ def command(
     """Run the agent until SIGTERM or Ctrl-C; a second signal ends it at once."""
     settings = load(config)
     configure_logs(log_format or settings.service.log_format, settings.service.log_level)
-    give_freed_memory_back()
     stop = threading.Event()
 
     def on_signal(number: int, frame: FrameType | None) -> None:
