@@ -2,6 +2,7 @@
 
 import ctypes
 import logging
+from collections.abc import Callable
 
 log = logging.getLogger(__name__)
 
@@ -19,12 +20,12 @@ class Heap:
 
     def __init__(self) -> None:
         """Bound the arenas; before the first thread, what the environment says is overridden."""
+        self._trim: Callable[[int], int] | None = None
         try:
             library = ctypes.CDLL(None)
-            self._trim = library.malloc_trim
             library.mallopt(_M_ARENA_MAX, _ARENAS)
+            self._trim = library.malloc_trim
         except (OSError, AttributeError):
-            self._trim = None
             log.debug("memory: not glibc's; freed memory may stay in the process")
 
     def give_back(self) -> None:
