@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from edge_agent.wakeup import Asleep, WakeReason
+from edge_agent.wakeup.rates import Rates
 from tests.wakeup_traces import S, Scene, Sizes, cbr, clock, crf, new_watch, play, rain
 
 WALKS = [(60.7, 66.0), (101.3, 105.0), (140.5, 150.0), (180.9, 185.0)]
@@ -153,3 +154,15 @@ def test_nobody_analyses_and_it_sleeps_all_the_same() -> None:
     watch.tracks = lambda moving, *, stream_ns: None  # type: ignore[method-assign]
     played = play(watch, Scene((), crf), 120)
     assert played.sleeps
+
+
+def test_packets_next_to_nothing_show_quality_before_anything_moved() -> None:
+    words = {}
+    for part in (0.005, 0.02):
+        rates = Rates()
+        for gop in range(6):
+            rates.keyframe(100_000, gop * 2 * S, busy=False)
+            for _ in range(49):
+                rates.packet(int(100_000 * part))
+        words[part] = rates.word
+    assert words == {0.005: "quality", 0.02: "unknown"}

@@ -2,7 +2,8 @@
 
 A camera that targets a quality sends larger packets while something moves, one that targets a
 rate sends even bytes whatever happens, and so does one whose noise outweighs all movement.
-Which it is shows only once there was movement.
+Which it is shows once there was movement; before, only packets that are next to nothing beside
+their keyframe show it: who aims at a rate would spend more on them.
 """
 
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ _NS = 1_000_000_000
 _LEARN = 1 / 12  # a GOP
 _ENOUGH_QUIET, _ENOUGH_BUSY = 4, 3  # GOPs
 _LEAST_LIFT, _LIFT_OVER_SPREAD = 0.1, 1.0  # log2 of a packet's bytes
+_NEXT_TO_NOTHING = 0.01  # of the keyframe, a quiet packet
 _EVEN_SPREAD = 0.12  # log2 of a GOP's bytes a second, quiet and busy
 _UNEVEN = 0.3  # a GOP that differs so much from the last is of another length
 _SMART_SHARE = 0.25  # of GOPs with another length
@@ -43,13 +45,14 @@ class Rates:
 
     __slots__ = (
         "_after_busy", "_all", "_busy", "_bytes", "_held", "_keyframe_bytes", "_keyframe_ns",
-        "_packets", "_quiet", "_uneven",
+        "_packets", "_part", "_quiet", "_uneven",
         "gop_s", "gops", "kbit_s",
     )  # fmt: skip
 
     def __init__(self) -> None:
         self._all, self._quiet, self._busy = Running(), Running(), Running()
         self._uneven = Running()
+        self._part = Running()  # a quiet packet's bytes over its keyframe's
         self.gops = 0
         self.gop_s: float | None = None  # the last GOP's length
         self.kbit_s: float | None = None  # of the last GOP
@@ -80,6 +83,8 @@ class Rates:
             self._all.take(log2(self.kbit_s + 1))
             self.gops += 1
             self._compare(log2(self._bytes / packets + 1), busy=busy)
+            if not busy:
+                self._part.take(self._bytes / packets / max(1, self._keyframe_bytes))
         self._keyframe_ns, self._keyframe_bytes = stream_ns, size
         self._bytes = self._packets = 0
         return measured
@@ -118,7 +123,8 @@ class Rates:
     def word(self) -> str:
         """Return `quality`, `even` (rate-controlled, or drowned in noise) or `unknown`."""
         if self.lift is None:
-            return "unknown"
+            frugal = self._part.count >= _ENOUGH_QUIET and self._part.mean < _NEXT_TO_NOTHING
+            return "quality" if frugal else "unknown"
         least = _LEAST_LIFT + _LIFT_OVER_SPREAD * self._quiet.spread
         if self._busy.mean - self._quiet.mean > least:
             return "quality"
