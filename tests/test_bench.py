@@ -141,7 +141,7 @@ def test_a_program_that_fails_is_quoted(tmp_path: Path) -> None:
 
 
 def test_a_familys_cpu_and_memory_hold_its_children(tmp_path: Path) -> None:
-    grandchild = "x = bytearray(50_000_000); sum(range(10_000_000)); input()"
+    grandchild = "x = bytearray(50_000_000); sum(range(60_000_000)); input()"
     code = f"import subprocess, sys; subprocess.run([sys.executable, '-c', {grandchild!r}])"
     program = start_child("parent", [sys.executable, "-c", code], tmp_path, talk=True)
     try:

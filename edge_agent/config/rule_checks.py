@@ -21,6 +21,8 @@ from edge_agent.settings.rules import KIND_KEYS, KIND_NEEDS
 from edge_agent.types import Point
 
 _HEADER = "[camera.ground]"
+#: What lies on the edge of the picture is seen, whatever the homography rounds.
+_ON_EDGE = 1e-6
 
 
 def check_rules(document: Document, camera: KeyPath) -> Iterator[Problem]:
@@ -97,7 +99,7 @@ def _unseen(ground: Homography, metres: list[Point]) -> str | None:
         if math.isnan(x) or math.isnan(y):
             return f"point {number} {shown(list(metres[number - 1]))} lies behind the camera"
     low, high = seen.min(axis=0), seen.max(axis=0)
-    if (high < 0).any() or (low > 1).any():
+    if (high < -_ON_EDGE).any() or (low > 1 + _ON_EDGE).any():
         return "lies wholly outside of the picture"
     return None
 
