@@ -94,7 +94,8 @@ class Box:
         # Nothing below an empty root: the machine that runs the test has no say.
         self.pressure: Pressure = PressureReader(NOWHERE).read()
         self.gauge = LoadGauge(
-            cameras, plan=Plan(), on_cpu=True, meters=self.meters, came=self.shedding.came, behind=lambda: 0,
+            cameras, plan=Plan(), on_cpu=True, meters=self.meters, came=self.shedding.came,
+            behind=lambda: 0,
             at_work_ns=self._at_work_ns,
             oldest_waiting_ns=self.board.oldest_waiting_ns, pressure=lambda: self.pressure,
             clock=self.clock,
