@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from edge_agent.geometry import Polygons
+from edge_agent.rules.frame_event import event_of_frame
 from edge_agent.rules.lives import Life, observe
 from edge_agent.types import (
     ClockSource,
@@ -198,19 +199,11 @@ def _report(track_id: int, life: Life, ref: FrameRef, view: CameraView) -> Track
 def _event(
     kind: EventKind, ref: FrameRef, view: CameraView, reports: Sequence[TrackReport]
 ) -> Event:
-    return Event(
-        kind=kind,
-        severity=view.severity,
-        wall_ns=ref.wall_ns,
-        time_trusted=ref.time_trusted,
-        clock_source=ref.clock_source,
-        camera_id=view.camera_id,
-        ring=view.ring,
-        layer=view.layer,
-        connection=ref.connection,
-        pts_ns=ref.pts_ns,
-        mono_ns=ref.mono_ns,
-        frame_wh=ref.wh,
-        model_id=view.model_id,
-        tracks=tuple(reports),
+    return event_of_frame(
+        kind,
+        view.severity,
+        ref,
+        view,
+        tuple(reports),
+        {},
     )

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 
 from edge_agent.geometry import Polygons, anchor_points
+from edge_agent.rules.frame_event import event_of_frame
 from edge_agent.rules.path import Path
 from edge_agent.types import (
     BoolArray,
@@ -200,22 +201,13 @@ def _event(
     inward = intruder.rank > before
     worth = view.severities[max(intruder.rank, before) - 1]
     severity = worth if inward else min(worth, Severity.NOTICE, key=_RISING.index)
-    return Event(
-        kind=EventKind.PERIMETER,
-        severity=severity,
-        wall_ns=ref.wall_ns,
-        time_trusted=ref.time_trusted,
-        clock_source=ref.clock_source,
-        camera_id=view.camera_id,
-        ring=view.ring,
-        layer=view.layer,
-        connection=ref.connection,
-        pts_ns=ref.pts_ns,
-        mono_ns=ref.mono_ns,
-        frame_wh=ref.wh,
-        model_id=view.model_id,
-        tracks=(_report(track_id, intruder, view),),
-        data={
+    return event_of_frame(
+        EventKind.PERIMETER,
+        severity,
+        ref,
+        view,
+        (_report(track_id, intruder, view),),
+        {
             "perimeter": view.perimeter_id,
             "way": "inward" if inward else "outward",
             "from": view.levels[before - 1] if before else None,

@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 import numpy as np
 
+from edge_agent.rules.frame_event import event_of_frame
 from edge_agent.types import (
     BoolArray,
     Event,
@@ -76,20 +77,11 @@ def _event(tracks: Tracks, row: int, view: QuietView) -> Event:
         zones=(),
         first_wall_ns=ref.wall_ns - round(seen_s * 1e9),
     )
-    return Event(
-        kind=EventKind.QUIET_HOURS,
-        severity=view.severity,
-        wall_ns=ref.wall_ns,
-        time_trusted=ref.time_trusted,
-        clock_source=ref.clock_source,
-        camera_id=view.camera_id,
-        ring=view.ring,
-        layer=view.layer,
-        connection=ref.connection,
-        pts_ns=ref.pts_ns,
-        mono_ns=ref.mono_ns,
-        frame_wh=ref.wh,
-        model_id=view.model_id,
-        tracks=(report,),
-        data={"hours": view.hours, "seen_s": round(seen_s, 3)},
+    return event_of_frame(
+        EventKind.QUIET_HOURS,
+        view.severity,
+        ref,
+        view,
+        (report,),
+        {"hours": view.hours, "seen_s": round(seen_s, 3)},
     )
