@@ -2,11 +2,12 @@
 
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from edge_agent.clock import ManualClock
-from edge_agent.deliver.outbox import Outbox, Settled
+from edge_agent.deliver.outbox import Committed, Outbox, Settled
 from edge_agent.deliver.writer import Writer
 from edge_agent.types import DropReason, Event, EventKind
 from tests.outbox_support import WALL_NS, CountingMeter, event, open_outbox, put, rows
@@ -159,3 +160,25 @@ def test_a_refused_gap_message_is_not_announced_again_and_again(tmp_path: Path) 
     told = [body for _, body in rows(outbox) if body["kind"] == "gap"]
     assert [r["last_seq"] for r in told[-1]["data"]["ranges"]][-1] == refused
     assert told[-1]["data"]["ranges"][0]["first_seq"] == 1
+
+
+def test_a_puback_faster_than_the_end_of_its_commit_is_measured_all_the_same(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = ManualClock()
+    outbox = open_outbox(tmp_path, clock)
+    writer, meter = writer_of(outbox, clock)
+    clock.advance(5)
+    commit = outbox.commit
+
+    def answered_at_once(*given: Any, **named: Any) -> Committed:
+        done = commit(*given, **named)
+        clock.advance(0.03)
+        writer.settle([Settled("ours", seq, acked=True) for seq, _ in done.rows])
+        return done
+
+    writer.put(event(mono_ns=clock.mono_ns()))
+    monkeypatch.setattr(outbox, "commit", answered_at_once)
+    writer.turn()
+    writer.turn()
+    assert meter.seconds["latency_event"] == [pytest.approx(0.03)]

@@ -35,6 +35,7 @@ class Writer:
         self._queue = EventQueue(queue_events)
         self._condition = threading.Condition()
         self._settled: list[Settled] = []
+        self._acked: list[tuple[int, int]] = []  # seq, mono_ns of its PUBACK; measured next turn
         self._prompt = False  # something that is not an update waits
         self._patient_since_ns: int | None = None  # an update or an acked row waits
         self._announce = False  # a broker listens, and did not refuse the last gap message
@@ -70,13 +71,11 @@ class Writer:
 
     def settle(self, rows: list[Settled]) -> None:
         """Take what became of rows at the broker; written with the next commit."""
-        refused = False
-        for row in rows:
-            refused = refused or not row.acked
-            if row.acked:
-                self._observe(row.seq)
+        refused = any(not row.acked for row in rows)
+        now_ns = self._clock.mono_ns()
         with self._condition:
             self._settled += rows
+            self._acked += [(row.seq, now_ns) for row in rows if row.acked]
             self._prompt = self._prompt or refused
             self._note_patient()
             self._condition.notify()
@@ -138,8 +137,12 @@ class Writer:
                 return
             batch, settled = self._queue.take(), self._settled
             self._settled, self._prompt, self._patient_since_ns = [], False, None
+            acked, self._acked = self._acked, []
             announce = self._announce
             broken, self._broken = self._broken, None
+        # Here and not in `settle`: a PUBACK can be faster than `_succeeded` of its row's commit.
+        for seq, puback_ns in acked:
+            self._observe(seq, puback_ns)
         self._attempt(batch, settled, announce=announce, broken=broken)
 
     def _wait_s(self) -> float:
@@ -237,12 +240,11 @@ class Writer:
         if amount:
             self._meter.count(name, amount)
 
-    def _observe(self, seq: int) -> None:
-        """Measure from the arrival of the frame's last packet to the PUBACK, now."""
+    def _observe(self, seq: int, puback_ns: int) -> None:
+        """Measure from the arrival of the frame's last packet to the PUBACK."""
         arrival = self._arrivals.pop(seq, None)
         if arrival is None:
             return
         event, mono_ns = arrival
         name = "latency_update" if event.kind is EventKind.UPDATE else "latency_event"
-        seconds = (self._clock.mono_ns() - mono_ns) / 1e9
-        self._meter.observe(name, seconds, camera_id=event.camera_id)
+        self._meter.observe(name, (puback_ns - mono_ns) / 1e9, camera_id=event.camera_id)
