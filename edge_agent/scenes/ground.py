@@ -9,13 +9,12 @@ from numpy.typing import ArrayLike
 
 from edge_agent.scenes.light import LAMP_BGR, Light, Weather
 from edge_agent.scenes.raster import FAR_M, spread
-from edge_agent.scenes.town import HALF_M, Floor, Road, Town
+from edge_agent.scenes.road_paint import PX_PER_M, SHIFT, mark, paint_signs, strip, to_px
+from edge_agent.scenes.town import HALF_M, Floor, Town
 from edge_agent.scenes.view import View
 from edge_agent.types import FloatArray
 
-_PX_PER_M = 8
-_SIZE = int(2 * HALF_M * _PX_PER_M)
-_SHIFT = 4  # fractional bits of OpenCV's polygon corners
+_SIZE = int(2 * HALF_M * PX_PER_M)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -32,13 +31,6 @@ class Ground:
         column = int(np.clip((x + HALF_M) / (2 * HALF_M) * size, 0, size - 1))
         row = int(np.clip((HALF_M - y) / (2 * HALF_M) * size, 0, size - 1))
         return float(picture[row, column])
-
-
-def _to_px(points: ArrayLike) -> np.ndarray:
-    """Return the fixed-point pixels of points (N, 2); north is up."""
-    xy = np.asarray(points, np.float64).reshape(-1, 2)
-    px = np.stack((xy[:, 0] + HALF_M, HALF_M - xy[:, 1]), axis=1) * _PX_PER_M
-    return np.round(px * (1 << _SHIFT)).astype(np.int32)
 
 
 def noise(rng: np.random.Generator, size: int, cell: int, spread: float) -> FloatArray:
@@ -61,13 +53,14 @@ def _paint(town: Town) -> FloatArray:
         _mow(canvas, rng, fields=town.floor is Floor.FIELDS)
     for road in town.roads:
         if road.pavement:
-            _strip(canvas, road, road.width / 2 + road.pavement, (0.55, 0.56, 0.56))
-            _strip(canvas, road, road.width / 2 + 0.25, (0.68, 0.69, 0.69))
+            strip(canvas, road, road.width / 2 + road.pavement, (0.55, 0.56, 0.56))
+            strip(canvas, road, road.width / 2 + 0.25, (0.68, 0.69, 0.69))
     asphalt = np.array([0.36, 0.355, 0.35]) * rng.uniform(0.75, 1.15)
     for road in town.roads:
-        _strip(canvas, road, road.width / 2, asphalt)
+        strip(canvas, road, road.width / 2, asphalt)
     for road in town.roads:
-        _mark(canvas, road, [other for other in town.roads if other is not road], rng)
+        mark(canvas, road, [other for other in town.roads if other is not road], rng)
+    paint_signs(canvas, town)
     canvas *= _grain(rng)[..., None]
     return canvas
 
@@ -92,57 +85,12 @@ def _mow(canvas: FloatArray, rng: np.random.Generator, *, fields: bool) -> None:
     for _ in range(14 if fields else 5):
         x, y = rng.uniform(-HALF_M, HALF_M, 2)
         w, h = rng.uniform(30, 80, 2) if fields else rng.uniform(5, 15, 2)
-        corners = _to_px([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
+        corners = to_px([(x, y), (x + w, y), (x + w, y + h), (x, y + h)])
         tone = np.array([(0.25, 0.45, 0.42), (0.3, 0.45, 0.5), (0.2, 0.34, 0.3)])[rng.integers(3)]
         cv2.fillPoly(
-            canvas, [corners], (tone * rng.uniform(0.8, 1.15)).tolist(), cv2.LINE_AA, _SHIFT
+            canvas, [corners], (tone * rng.uniform(0.8, 1.15)).tolist(), cv2.LINE_AA, SHIFT
         )
     canvas *= noise(rng, _SIZE, 10, 0.1)[..., None]
-
-
-def _strip(canvas: FloatArray, road: Road, half: float, bgr: ArrayLike) -> None:
-    reach = float(np.hypot(*np.subtract(road.end, road.start)))
-    corners = [road.at(0, half), road.at(reach, half), road.at(reach, -half), road.at(0, -half)]
-    colour = np.asarray(bgr, np.float64).tolist()
-    cv2.fillPoly(canvas, [_to_px(corners)], colour, cv2.LINE_AA, _SHIFT)
-
-
-def _bar(canvas: FloatArray, road: Road, ahead: float, left: float, long: float, wide: float,
-         tone: float = 0.82) -> None:  # fmt: skip
-    corners = [road.at(ahead, left - wide / 2), road.at(ahead + long, left - wide / 2),
-               road.at(ahead + long, left + wide / 2), road.at(ahead, left + wide / 2)]  # fmt: skip
-    cv2.fillPoly(canvas, [_to_px(corners)], (tone, tone, tone), cv2.LINE_AA, _SHIFT)
-
-
-def _mark(canvas: FloatArray, road: Road, others: list[Road], rng: np.random.Generator) -> None:
-    """Paint lane lines, zebra crossings before junctions, worn wheel tracks and patches."""
-    reach = float(np.hypot(*np.subtract(road.end, road.start)))
-    lane = road.width / road.lanes
-    crossings = []
-    for other in others:
-        for ahead in np.arange(0, reach, 1.0):
-            if other.distance(*road.at(float(ahead), 0)) < other.width / 2 + 5.5:
-                crossings.append(ahead)
-    blocked = set(crossings)
-    for ahead in np.arange(0, reach, 1.0):
-        if ahead in blocked:
-            continue
-        for i in range(road.lanes + 1):
-            edge = i in (0, road.lanes)
-            left = -road.width / 2 + i * lane + (0.3 if i == 0 else -0.3 if edge else 0)
-            if edge or ahead % 8 < 3:
-                _bar(canvas, road, float(ahead), left, 1.02, 0.13)
-    for start, step in ((min(crossings, default=None), 1), (max(crossings, default=None), -1)):
-        if start is not None and road.pavement:
-            for left in np.arange(-road.width / 2 + 0.5, road.width / 2 - 0.3, 1.0):
-                _bar(canvas, road, float(start) + (0.3 if step > 0 else -2.7), left, 3.0, 0.5)
-    for _ in range(int(reach / 14)):
-        ahead, left = rng.uniform(0, reach), rng.uniform(-0.4, 0.4) * road.width
-        x, y = _to_px([road.at(ahead, left)])[0]
-        size = np.array(rng.uniform(0.3, 1.2, 2)) * _PX_PER_M * (1 << _SHIFT)
-        tone = rng.uniform(0.22, 0.3)
-        cv2.ellipse(canvas, (int(x), int(y)), (int(size[0]), int(size[1])), rng.uniform(0, 180),
-                    0, 360, (tone,) * 3, -1, cv2.LINE_AA, _SHIFT)  # fmt: skip
 
 
 def lay_ground(town: Town, light: Light, weather: Weather) -> Ground:
@@ -214,7 +162,7 @@ def draw_ground(ground: Ground, view: View) -> tuple[FloatArray, FloatArray]:
     depth = np.where(falls, -view.eye[2] / np.where(falls, rays[2], -1), FAR_M).astype(np.float32)
     depth = np.minimum(depth, FAR_M)
     x, y = view.eye[0] + rays[0] * depth, view.eye[1] + rays[1] * depth
-    grain = depth / view.focal_px * _PX_PER_M / np.clip(-rays[2] * 1.6, 0.08, 1)
+    grain = depth / view.focal_px * PX_PER_M / np.clip(-rays[2] * 1.6, 0.08, 1)
     level = np.clip(np.log2(np.maximum(grain, 1e-3)), 0, len(ground.levels) - 1.001)
     picture = np.zeros((height, width, 3), np.float32)
     for k, texture in enumerate(ground.levels):
@@ -223,7 +171,7 @@ def draw_ground(ground: Ground, view: View) -> tuple[FloatArray, FloatArray]:
         if len(rows) == 0:
             continue
         part = np.s_[rows[0] : rows[-1] + 1]
-        scale = _PX_PER_M / 2**k
+        scale = PX_PER_M / 2**k
         map_x = (x[part] + HALF_M) * scale - 0.5
         map_y = (HALF_M - y[part]) * scale - 0.5
         seen = cv2.remap(texture, map_x.astype(np.float32), map_y.astype(np.float32),
