@@ -5,6 +5,8 @@ import sys
 
 import pytest
 
+from edge_agent.health.heap import Heap
+
 #: A picture's worth of memory again and again, one large piece first, as a stream that ends does.
 PROGRAM = """
 import ctypes
@@ -32,7 +34,7 @@ print(before - resident_bytes())
 
 
 @pytest.mark.skipif(not sys.platform.startswith("linux"), reason="needs glibc's malloc")
-@pytest.mark.parametrize(("call", "goes"), [("heap.give_back()", True), ("", False)])
+@pytest.mark.parametrize(("call", "goes"), [("heap.give_back(1)", True), ("", False)])
 def test_freed_pictures_leave_the_process(call: str, goes: bool) -> None:
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM.format(call=call)],
@@ -41,3 +43,13 @@ def test_freed_pictures_leave_the_process(call: str, goes: bool) -> None:
         check=True,
     )
     assert (int(done.stdout) > 50_000_000) is goes
+
+
+def test_it_gives_back_at_first_and_after_each_end_of_a_decoder(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    heap, trims = Heap(), []
+    monkeypatch.setattr(heap, "_trim", trims.append)
+    for ended in (0, 0, 2, 2, 3):
+        heap.give_back(ended)
+    assert len(trims) == 3

@@ -114,6 +114,7 @@ def test_asleep_nothing_but_keyframes_is_decoded() -> None:
     got, state = played(clip(KINDS["h264"]), watch)
     assert got.counts["frames_decoded"] == 50
     assert got.counts["keyframes_looked"] == 8
+    assert got.counts["falls_asleep"] == 1
     assert got.counts["frames_received"] == 250
     assert [ref.pts_ns for ref in got.refs] == [
         k * S // 10 + (k % 2) * 20_000_000 for k in range(20)

@@ -29,6 +29,8 @@ _DELIVERY_STOP_S = 1.5
 #: Retained states tell rates and costs too; between changes they are said again this often.
 _STATES_EVERY_S = 60.0
 _TRIM_EVERY_S = 30.0
+#: What ends a decoder, whose memory can then go: nothing else leaves much behind.
+_ENDINGS = ("falls_asleep", "reconnects")
 
 
 class App:
@@ -94,8 +96,7 @@ class App:
         for pipeline in self._parts.pipelines:
             pipeline.end_held()
         if self._clock.mono_ns() - self._trimmed_ns >= _TRIM_EVERY_S * 1e9:
-            self._heap.give_back()
-            self._trimmed_ns = self._clock.mono_ns()
+            self._trim()
         if watchdog_s is None:
             return
         stuck_s = self._stuck_s()
@@ -103,6 +104,12 @@ class App:
             notify("WATCHDOG=1")
         else:
             log.error("hot loop: no progress for %.1f s; the watchdog is not fed", stuck_s)
+
+    def _trim(self) -> None:
+        """Give memory back, some milliseconds; other threads allocate meanwhile."""
+        self._trimmed_ns = self._clock.mono_ns()
+        counts = (self.meters.counts(camera.id) for camera in self.settings.camera)
+        self._heap.give_back(sum(row.get(name, 0) for row in counts for name in _ENDINGS))
 
     def _take_ring(self, number: int, ring: Ring) -> None:
         """Let all parts that go by a camera's ring go by its new one."""

@@ -21,6 +21,7 @@ class Heap:
     def __init__(self) -> None:
         """Bound the arenas; before the first thread, what the environment says is overridden."""
         self._trim: Callable[[int], int] | None = None
+        self._ended = -1
         try:
             library = ctypes.CDLL(None)
             library.mallopt(_M_ARENA_MAX, _ARENAS)
@@ -28,7 +29,12 @@ class Heap:
         except (OSError, AttributeError):
             log.debug("memory: not glibc's; freed memory may stay in the process")
 
-    def give_back(self) -> None:
-        """Hand whole free pages back; some milliseconds, other threads allocate meanwhile."""
-        if self._trim is not None:
+    def give_back(self, ended: int) -> None:
+        """Hand whole free pages back, the first time and when decoders have ended since.
+
+        Awake streams take what they freed again at once: a trim under four of them costs 0.15 s
+        of CPU in page faults. Args: `ended` how many decoders have ended since the start.
+        """
+        if self._trim is not None and ended != self._ended:
             self._trim(0)
+        self._ended = ended

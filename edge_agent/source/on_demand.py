@@ -166,6 +166,7 @@ class DecodeOnDemand:
         """Fall asleep before `keyframe`: all that came before it has been shown."""
         self._show(self._decoder.drain(), late=False)
         self._decoder.rest()
+        self._tally.slept += 1
         self._out.framer.sleep()
         self._vigil.fell_asleep(stream_ns)
         self._stage = Stage.ASLEEP

@@ -11,6 +11,7 @@ _COUNTERS = {
     "bytes_received": "bytes_received",
     "decoded": "frames_decoded",
     "looked": "keyframes_looked",
+    "slept": "falls_asleep",
     "offered": "frames_offered",
 }
 
@@ -28,6 +29,7 @@ class Tally:
         self.bytes_received = 0
         self.decoded = 0
         self.looked = 0
+        self.slept = 0  # how often the camera fell asleep
         self.offered = 0
         self.refused = 0
         self.received_ever = 0
