@@ -74,6 +74,7 @@ class App:
             self.delivery.stop(0.0)
             raise
         self._announce_birth()
+        self._trim()  # what loading the model has left, before pictures are in the heap
         for listener in self._parts.listeners:
             listener.start()
         if self._parts.journal is not None:

@@ -45,6 +45,7 @@ def suppress(
     group = groups[candidates.class_id]
     kept = nms(candidates.xyxy, candidates.score, group, iou_threshold)
     xyxy = fit.to_source(candidates.xyxy[kept])
-    inside = (xyxy[:, 2] > xyxy[:, 0]) & (xyxy[:, 3] > xyxy[:, 1])
-    kept = kept[inside]
-    return xyxy[inside], candidates.score[kept], candidates.class_id[kept]
+    inside = (xyxy[:, 2:] > xyxy[:, :2]).all(axis=1)
+    if not inside.all():
+        kept, xyxy = kept[inside], xyxy[inside]
+    return xyxy, candidates.score[kept], candidates.class_id[kept]

@@ -1,6 +1,7 @@
 """How a picture lies inside a model's input, and how a box finds back."""
 
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -35,11 +36,20 @@ class Letterbox:
         Raises: ValueError naming the shape received.
         """
         check_boxes(xyxy)
-        offset = np.array(self.offset * 2, np.float32)
-        scale = np.array(self.scale * 2, np.float32)
-        edge = np.array(self.src_wh * 2, np.float32)
-        source: FloatArray = (xyxy - offset) / scale
-        return np.clip(source, 0, edge, out=source)
+        offset, scale, edge = _way_back(self)
+        source: FloatArray = xyxy - offset
+        source /= scale
+        np.maximum(source, 0, out=source)
+        return np.minimum(source, edge, out=source)
+
+
+@lru_cache(maxsize=256)
+def _way_back(fit: Letterbox) -> tuple[FloatArray, FloatArray, FloatArray]:
+    """Return offset, scale and the picture's edge for a box's four numbers; a camera keeps its."""
+    offset, scale, edge = (
+        np.array(two * 2, np.float32) for two in (fit.offset, fit.scale, fit.src_wh)
+    )
+    return offset, scale, edge
 
 
 def letterbox(src_wh: Wh, dst_wh: Wh, *, centred: bool) -> Letterbox:

@@ -78,7 +78,7 @@ class Sieve:
         Args: `by_label` (len(anchor), K) scores of the labels that count, activation done.
         """
         score: FloatArray = by_label.max(axis=1)
-        kept = np.flatnonzero(~(score < self.low_threshold))
+        kept = (~(score < self.low_threshold)).nonzero()[0]
         class_id = self.table.rows[by_label[kept].argmax(axis=1)]
         return Hits(anchor[kept], score[kept], class_id), kept
 

@@ -60,12 +60,14 @@ class YoloxDecoder:
         rows = raw.reshape(-1, raw.shape[2])  # of all pictures together: a batch costs one pass
         likely = self.sieve.likely(rows[:, _BOX], pictures=pictures)
         found = rows[likely].astype(np.float32, copy=False)  # (k, 5 + labels), a copy
-        by_label = self.sieve.activate(self.sieve.counted(found[:, _BOX + 1 :]))
-        with np.errstate(invalid="ignore"):  # infinity × 0 is NaN, which is dropped later
+        # Infinity × 0 is NaN, and a logarithm may be too large: both are dropped later.
+        with np.errstate(over="ignore", invalid="ignore"):
+            by_label = self.sieve.activate(self.sieve.counted(found[:, _BOX + 1 :]))
             by_label *= self.sieve.activate(found[:, _BOX : _BOX + 1])
-        hits, kept = self.sieve.judge(likely, by_label)
-        anchors = len(self.cell_xy)
-        xyxy = self._boxes(found[kept, :_BOX], hits.anchor % anchors)
+            hits, kept = self.sieve.judge(likely, by_label)
+            anchors = len(self.cell_xy)
+            anchor = hits.anchor if pictures == 1 else hits.anchor % anchors
+            xyxy = self._boxes(found[kept, :_BOX], anchor)
         if pictures == 1:
             return [keep_finite(xyxy, hits.score, hits.class_id)]
         splits = np.searchsorted(hits.anchor, np.arange(pictures + 1) * anchors).tolist()
@@ -93,10 +95,12 @@ class YoloxDecoder:
 
     def _boxes(self, raw: FloatArray, anchor: IdArray) -> FloatArray:
         stride = self.stride[anchor]
-        centre = (raw[:, :2] + self.cell_xy[anchor]) * stride
-        with np.errstate(over="ignore", invalid="ignore"):  # what is infinite is dropped later
-            half = np.exp(raw[:, 2:]) * (stride / 2)
-            return np.concatenate((centre - half, centre + half), axis=1)
+        centre = raw[:, :2] + self.cell_xy[anchor]
+        half = np.exp(raw[:, 2:])
+        half *= 0.5
+        boxes: FloatArray = np.concatenate((centre - half, centre + half), axis=1)
+        boxes *= stride
+        return boxes
 
 
 def build_decoder(manifest: Manifest) -> YoloxDecoder:
