@@ -19,6 +19,7 @@ from models.training.augment import Knobs, Sample, Wh, compose
 from models.training.labels import Labels, Picture
 from models.training.look import weathered
 from models.training.loss import Truth
+from models.training.marks import marked
 from models.training.shards import Shard
 
 #: How often a sample's pictures come from a source. Unequal to the sources' sizes: 460 street
@@ -111,7 +112,8 @@ class Batches(Dataset[Batch]):
         """Return one sample of a batch."""
         rng = np.random.default_rng([self._seed, step, place])
         made = compose(lambda: self._pool.draw(rng), wh, knobs, rng)
-        return Sample(weathered(made.bgr, rng), made.labels, made.known, made.sources)
+        bgr = weathered(marked(made.bgr, made.labels, rng), rng)
+        return Sample(bgr, made.labels, made.known, made.sources)
 
 
 def _size_of(rng: np.random.Generator) -> Wh:
