@@ -11,7 +11,9 @@ from edge_agent.types import BoolArray, FloatArray, IdArray, IntArray
 
 @dataclass(slots=True)
 class Rows:
-    """A struct of arrays, changed in place."""
+    """A struct of arrays. Those that leave in `Tracks` are replaced, never written into once a
+    step is over: handing them out costs no copies.
+    """
 
     track_id: IdArray  # (M,)
     group: IntArray  # (M,)
@@ -83,6 +85,6 @@ def add_rows(table: Rows | Motion | Rest, more: Rows | Motion | Rest) -> None:
 def scale_rows(rows: Rows, factor: tuple[float, float]) -> None:
     """Follow a change of the picture's size: multiply all x and y."""
     xy = np.array(factor)
-    rows.xyxy *= np.concatenate([xy, xy]).astype(np.float32)
+    rows.xyxy = rows.xyxy * np.concatenate([xy, xy]).astype(np.float32)
     rows.motion.scale(xy)
     rows.rest.scale(xy)

@@ -178,6 +178,7 @@ class Tracker:
         rows, pts_ns = self._rows, detections.ref.pts_ns
         score = detections.score[taken]
         rows.xyxy[matched] = detections.xyxy[taken]
+        rows.score, rows.last_pts_ns = rows.score.copy(), rows.last_pts_ns.copy()
         rows.score[matched] = score
         rows.last_pts_ns[matched] = pts_ns
         rows.missed_ns[matched] = 0
@@ -223,15 +224,15 @@ class Tracker:
         rows = self._rows
         return Tracks(
             ref=ref,
-            track_id=rows.track_id.copy(),
-            xyxy=rows.xyxy.copy(),
-            class_id=rows.class_id.copy(),
-            score=rows.score.copy(),
+            track_id=rows.track_id,
+            xyxy=rows.xyxy,
+            class_id=rows.class_id,
+            score=rows.score,
             det_row=det_row,
-            confirmed=rows.confirmed.copy(),
-            stationary=rows.rest.stationary.copy(),
-            first_pts_ns=rows.first_pts_ns.copy(),
-            last_pts_ns=rows.last_pts_ns.copy(),
+            confirmed=rows.confirmed,
+            stationary=rows.rest.stationary,
+            first_pts_ns=rows.first_pts_ns,
+            last_pts_ns=rows.last_pts_ns,
             removed_id=removed_id,
         )
 
@@ -265,4 +266,6 @@ def _vote(rows: Rows, hit: IdArray, class_id: IntArray, score: FloatArray) -> No
         return
     votes = rows.votes[hit]
     won = votes.max(axis=1) > VOTE_LEAD * rows.votes[hit, current]
-    rows.class_id[hit[won]] = votes[won].argmax(axis=1)
+    if won.any():
+        rows.class_id = rows.class_id.copy()
+        rows.class_id[hit[won]] = votes[won].argmax(axis=1)
