@@ -190,10 +190,12 @@ class Drain:
             reader = self._reader
             if reader is None:
                 return
-            for seq, topic, payload in reader.waiting(self._cursor, _PAGE_ROWS):
+            rows = reader.waiting(self._cursor, _PAGE_ROWS)
+            for seq, topic, payload in rows:
                 self._ready.append(Row(reader.stream_id, seq, topic, payload))
                 self._cursor = seq
-                self._exhausted = False
+            # A page that is not full was the last; each commit wakes the sender to look again.
+            self._exhausted = len(rows) < _PAGE_ROWS
         except sqlite3.Error as error:
             if is_corrupt(error):
                 self._writer.report_broken(error)
