@@ -1,7 +1,9 @@
 """What a site's cameras send: asked, read from a file, or assumed and said so."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
+from dataclasses import replace
 
 from edge_agent.clock import SystemClock
 from edge_agent.commands.camera_reading import CameraWatch
@@ -15,6 +17,8 @@ from edge_agent.types import Json
 #: What a camera is taken for that nobody asked: its first stream, and a second one.
 _ASSUMED = StreamFacts((1920, 1080), 25.0, 2.0, "assumed")
 _ASSUMED_SECOND = StreamFacts((704, 576), 15.0, 2.0, "assumed")
+#: From so many frames on, what they took counts as what a frame of this camera takes.
+_FRAMES_TO_TELL = 25
 #: Asked at the same time: each is decoded while it is watched.
 _AT_ONCE = 8
 _WATCH_S = 5.0
@@ -38,12 +42,35 @@ def find_streams(cameras: Sequence[CameraSettings], *, ask: bool) -> list[Stream
     return facts
 
 
+class _CostWatch(CameraWatch):
+    """Also takes down what the camera's frames cost: CPU of its reader, by stage."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._frames = 0
+        self._spent_ns: Counter[str] = Counter()
+
+    def count(self, name: str, amount: int = 1, *, camera_id: str | None = None) -> None:
+        if name == "frames_decoded":
+            self._frames += amount
+
+    def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
+        if camera_id is not None:
+            self._spent_ns[stage] += cpu_ns
+
+    def frame_ms(self, stage: str) -> float | None:
+        """Return what a frame took, None before there were enough."""
+        if self._frames < _FRAMES_TO_TELL:
+            return None
+        return self._spent_ns[stage] / 1e6 / self._frames
+
+
 class _Asked:
     """One camera that is being watched."""
 
     def __init__(self, camera: CameraSettings) -> None:
         self._camera = camera
-        self._watch = CameraWatch()
+        self._watch = _CostWatch()
         changes = {"decode": DecodeMode.ALWAYS, "target_fps": 1.0, "loop": False, "realtime": True}
         self.source: Source = open_source(
             camera.model_copy(update=changes),
@@ -75,7 +102,10 @@ class _Asked:
             self.source.join(2.0)
         if watch.frame is None:
             return _assumed(self._camera, "no answer, assumed")
-        return facts_of(state, watch.frame.ref.wh, "probed" if network else "file")
+        facts = facts_of(state, watch.frame.ref.wh, "probed" if network else "file")
+        return replace(
+            facts, receive_ms=watch.frame_ms("receive"), decode_ms=watch.frame_ms("decode")
+        )
 
 
 def facts_of(state: dict[str, Json], wh: tuple[int, int], known: str) -> StreamFacts:

@@ -18,7 +18,7 @@ USABLE = 0.85
 #: on the machine of docs/performance.md; both scale with the processor.
 RECEIVE_PART = 0.055
 #: Tracking, rules, outbox and sending, as a part of all else; docs/performance.md, overhead.
-OVERHEAD_PART = 0.10
+OVERHEAD_PART = 0.15
 _REFERENCE_MPX = 1920 * 1080 / 1e6
 
 
@@ -48,13 +48,18 @@ class BoxCosts:
 
 @dataclass(frozen=True, slots=True)
 class StreamFacts:
-    """What a camera sends, and how that is known: probed, file or assumed."""
+    """What a camera sends, and how that is known: probed, file or assumed.
+
+    `receive_ms` and `decode_ms` are what a frame of it took here, None where nobody has measured.
+    """
 
     wh: Wh
     fps: float
     keyframe_s: float
     known: str
     codec: str = "h264"
+    receive_ms: float | None = None
+    decode_ms: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,7 +110,8 @@ def estimate(
     """
     mode, _ = decode_mode(camera)
     mpx = stream.wh[0] * stream.wh[1] / 1e6
-    whole = stream.fps * box.frame_ms_mpx.value * mpx
+    frame_ms = stream.decode_ms or box.frame_ms_mpx.value * mpx
+    whole = stream.fps * frame_ms
     keyframes = box.keyframe_ms_mpx.value * mpx / stream.keyframe_s
     part = {DecodeMode.ALWAYS: 1.0, DecodeMode.KEYFRAMES: 0.0}.get(mode, awake)
     decode = part * whole + (1 - part) * min(keyframes, whole)
@@ -113,7 +119,8 @@ def estimate(
     if mode is DecodeMode.KEYFRAMES:
         offered = min(camera.target_fps, 1 / stream.keyframe_s)
     images_s = offered / stride
-    receive = stream.fps * RECEIVE_PART * box.frame_ms_mpx.value * _REFERENCE_MPX
+    packet_ms = stream.receive_ms or RECEIVE_PART * box.frame_ms_mpx.value * _REFERENCE_MPX
+    receive = stream.fps * packet_ms
     infer = images_s * box.image_ms.value
     overhead = OVERHEAD_PART * (receive + decode + infer)
     return CameraCost(camera.id, mode, receive, decode, infer, overhead, images_s)

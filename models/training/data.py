@@ -26,7 +26,7 @@ from models.training.shards import Shard
 #: pictures of one town must not outweigh what is rare.
 MIX: Mapping[str, float] = {
     "coco_train2017": 4.0, "coco_train2014u": 0.2, "oi_personcar": 1.4, "oi_vehicles": 2.0,
-    "oi_other": 0.4, "nepal": 1.2, "tollcam": 0.6, "topview": 0.9, "atl": 0.6, "intelcctv": 0.6,
+    "oi_other": 0.4, "nepal": 1.2, "tollcam": 0.6, "topview": 2.0, "atl": 1.2, "intelcctv": 0.6,
     "aerial": 1.3, "penn": 1.6, "ypv": 0.2, "scenes": 10.0, "clip": 3.0,
 }  # fmt: skip
 

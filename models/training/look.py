@@ -107,8 +107,8 @@ def _coarse(bgr: Image, rng: Rng) -> Image:
 
 
 def _sharp(bgr: Image, rng: Rng) -> Image:
-    soft = cv2.GaussianBlur(bgr, (0, 0), 1.2)
-    amount = rng.uniform(0.3, 1.5)
+    soft = cv2.GaussianBlur(bgr, (0, 0), rng.uniform(0.8, 1.6))
+    amount = rng.uniform(0.3, 2.5)
     return np.asarray(cv2.addWeighted(bgr, 1 + amount, soft, -amount, 0), np.uint8)
 
 
@@ -133,6 +133,6 @@ def _blocks(bgr: Image, rng: Rng) -> Image:
 
 
 _CHANGES: tuple[tuple[float, Callable[[Image, Rng], Image]], ...] = (
-    (0.05, _fog), (0.07, _rain), (0.12, _blur), (0.12, _coarse), (0.08, _sharp), (0.15, _grain),
+    (0.05, _fog), (0.07, _rain), (0.12, _blur), (0.12, _coarse), (0.2, _sharp), (0.15, _grain),
     (0.35, _blocks),
 )  # fmt: skip

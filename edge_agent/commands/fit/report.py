@@ -163,10 +163,12 @@ def notes(report: dict[str, Json]) -> Iterator[str]:
         )
     if report["disturbed"]:
         yield "other programs took the cores meanwhile; measure again without them"
-    others = sorted({c["stream"]["codec"] for c in cameras} - {"h264"})
+    reckoned = [c["stream"] for c in cameras if c["stream"]["decode_ms"] is None]
+    others = sorted({stream["codec"] for stream in reckoned} - {"h264"})
     if others:
         yield f"decoding was measured with h264; {', '.join(others)} may cost more or less"
-    yield (
-        "the range is that of repeated measuring; a real scene may decode for half or for twice "
-        "as much as the measured one"
-    )
+    if reckoned:
+        yield (
+            "the range is that of repeated measuring; a real scene may decode for half or for "
+            "twice as much as the measured one"
+        )
