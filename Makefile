@@ -66,7 +66,7 @@ PEERS := supervision mesopic inference trackers
 PEER_supervision := supervision==0.30.9 opencv-python-headless onnxruntime
 PEER_mesopic := mesopic
 PEER_inference := inference-cpu
-PEER_trackers := trackers==2.6.1
+PEER_trackers := trackers==2.6.1 opencv-python-headless
 PEER_PYTHON ?= python3
 
 bench-wakeup: $(VENV)/.setup-dev  ## what decoding on demand finds, misses and saves, in 20 minutes
