@@ -131,7 +131,7 @@ class Exported:
 
 
 def export(
-    net: RingNano, out: Path, *, wh: tuple[int, int] = (416, 256), threshold: float = 0.4,
+    net: RingNano, out: Path, *, wh: tuple[int, int] = (416, 256), threshold: float = 0.5,
     name: str = "ring_nano",
 ) -> Exported:  # fmt: skip
     """Write `name`.onnx and its manifest, and open both as the agent does."""
@@ -182,7 +182,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--checkpoint", type=Path, required=True)
     parser.add_argument("--out", type=Path, required=True)
-    parser.add_argument("--threshold", type=float, default=0.4)
+    parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--wh", type=int, nargs=2, default=(416, 256))
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
