@@ -151,6 +151,26 @@ def test_every_second_keyframe_keeps_what_lies_between_two_looks() -> None:
     assert min(r.pts_ns for r in got.refs if r.pts_ns >= 2 * S) == 5 * S
 
 
+def test_every_fourth_keyframe_keeps_what_lies_between_two_looks() -> None:
+    watch = ScriptedWatch(
+        sleeps=lambda at: 2 <= at < 9,
+        look_at={9: 5},
+        plan=(Asleep.EVERY_FOURTH_KEYFRAME, "audits bear the sizes out"),
+    )
+    got, _ = played(clip(KINDS["h264"]), watch)
+    assert [at for at, awake, _ in watch.looks if not awake] == [5, 9]
+    assert min(r.pts_ns for r in got.refs if r.pts_ns >= 2 * S) == 5 * S
+
+
+def test_a_buffer_too_small_for_four_gops_is_looked_at_more_often() -> None:
+    watch = ScriptedWatch(
+        sleeps=lambda at: at >= 3, plan=(Asleep.EVERY_FOURTH_KEYFRAME, "audits bear the sizes out")
+    )
+    _, state = played(clip(KINDS["h264"]), watch, buffer_s=6)
+    assert [at for at, awake, _ in watch.looks if not awake] == [4, 6, 8]
+    assert state["decode"]["state"] == "asleep"
+
+
 def test_frames_before_the_sleep_are_not_analysed_again() -> None:
     """Asleep from the keyframe at 2 s; something at 2.2 s sends the reader back to 1 s."""
     watch = ScriptedWatch(sleeps=lambda at: at == 2, wake_at={2.2: 1})

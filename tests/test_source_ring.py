@@ -109,3 +109,31 @@ def test_an_open_gop_in_display_order() -> None:
     assert [value for value, _ in gop.in_display_order()] == [4, 5, 6, 7, 8, 9]
     assert [value for value, _ in gop.leading()] == [4, 5]
     assert [held.arrival.mono_ns for _, held in gop.leading()] == [1, 2]
+
+
+@pytest.mark.parametrize(
+    ("bounds", "asked", "given"),
+    [
+        ({"max_bytes": 10**9, "max_s": 600}, 4, 4),
+        ({"max_bytes": 35_000, "max_s": 600}, 4, 4),  # seven GOPs of five packets
+        ({"max_bytes": 34_000, "max_s": 600}, 4, 2),
+        ({"max_bytes": 10**9, "max_s": 34}, 4, 2),
+        ({"max_bytes": 16_000, "max_s": 600}, 2, 1),
+        ({"max_bytes": 16_000, "max_s": 600}, 1, 1),
+    ],
+)
+def test_it_needs_no_more_gops_than_the_bounds_have_room_for(
+    bounds: dict[str, int], asked: int, given: int
+) -> None:
+    ring = PacketRing(**bounds)
+    fed(ring, 0, 11)
+    assert ring.need(asked) == given
+    fed(ring, 11, 60)
+    assert ring.is_whole
+    assert len(ring.gops) == given + min(given, 2) + 1
+
+
+def test_it_needs_one_gop_until_there_are_two_to_judge_by() -> None:
+    ring = PacketRing(max_bytes=10**9, max_s=600)
+    fed(ring, 0, 4)
+    assert ring.need(4) == 1

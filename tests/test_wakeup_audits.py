@@ -7,7 +7,7 @@ import pytest
 from edge_agent.wakeup import AUDIT_S, Asleep, WakeReason, WakeWatch
 from edge_agent.wakeup.audits import Audits
 from edge_agent.wakeup.proof import wilson
-from tests.wakeup_traces import S, Scene, crf, new_watch, play
+from tests.wakeup_traces import S, Scene, Sizes, cbr, crf, new_watch, play
 
 
 @pytest.mark.parametrize(
@@ -51,7 +51,8 @@ def test_audits_are_more_frequent_while_little_is_known_and_after_a_miss() -> No
         audits.take(missed=False)
     usual_s = until_due_s(audits)
     audits.take(missed=True)
-    assert until_due_s(audits) < first_s < usual_s
+    assert until_due_s(audits) == pytest.approx(first_s, rel=0.15)
+    assert first_s == pytest.approx(60, rel=0.15)
     assert usual_s == pytest.approx(400, rel=0.15)
 
 
@@ -103,3 +104,34 @@ def test_an_audit_ends_by_itself_and_counts_the_sleep() -> None:
         if slept:
             assert AUDIT_S <= slept[0] - at <= AUDIT_S + 2 * 2.0
     assert watch.report()["saved_decode_share"] > 0.9
+
+
+@pytest.mark.parametrize(
+    ("sizes", "plan"), [(crf, Asleep.EVERY_FOURTH_KEYFRAME), (cbr, Asleep.KEYFRAMES)]
+)
+def test_where_sizes_tell_and_audits_bear_them_out_every_fourth_keyframe_will_do(
+    sizes: Sizes, plan: Asleep
+) -> None:
+    watch = new_watch(quiet_s=4)
+    walks = [(60.0 + 100 * i, 66.0 + 100 * i) for i in range(16)]
+    played = play(watch, Scene(walks, sizes), 1600)
+    report = watch.report()
+    assert report["audits"] >= 5
+    assert report["misses"] == 0
+    assert watch.asleep_plan()[0] is plan
+    asleep = [walk for walk in walks if not any(0 <= walk[0] - at < 8 for at, _ in played.wakes)]
+    for begins, _ in asleep:
+        wakes = [wake for at, wake in played.wakes if begins <= at < begins + 3]
+        assert wakes
+        assert wakes[0].from_ns <= begins * S
+
+
+def test_an_audit_that_missed_something_ends_the_trust_of_those_before() -> None:
+    audits = Audits(random.Random(1))
+    for _ in range(4):
+        audits.take(missed=False)
+    assert not audits.settled
+    audits.take(missed=False)
+    assert audits.settled
+    audits.take(missed=True)
+    assert not audits.settled

@@ -90,7 +90,7 @@ def look_at(scene: Scene, time_s: float) -> ByteArray:
 def play(watch: WakeWatch, scene: Scene, seconds: float, *, start_s: float = 0.0) -> Played:
     """Play `scene` from `start_s` for `seconds` through a reader that does what `watch` says."""
     played, rng = Played(), random.Random(3)
-    awake, audit, place, skipped = True, False, 0, False
+    awake, audit, place, unseen = True, False, 0, 0
     key_at = start_s
     for index in range(int(seconds * scene.fps)):
         at = round(start_s + index / scene.fps, 6)
@@ -110,8 +110,8 @@ def play(watch: WakeWatch, scene: Scene, seconds: float, *, start_s: float = 0.0
         place += 1
         if keyframe:
             plan = watch.asleep_plan()[0]
-            skipped = not awake and plan is Asleep.EVERY_SECOND_KEYFRAME and not skipped
-            if awake or not skipped:
+            unseen = 0 if awake else (unseen + 1) % plan.keyframes_a_look
+            if awake or unseen == 0:
                 seen = watch.look(look_at(scene, at), stream_ns=now, awake=awake)
                 wake = wake or seen
             if not awake and wake is None and watch.audit_due(now):

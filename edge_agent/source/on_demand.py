@@ -68,7 +68,7 @@ class DecodeOnDemand:
         self._pending: deque[Held] = deque()
         self._from_pts: int | None = None  # a wake-up's first; earlier ones are passed over
         self._key_ns: int | None = None
-        self._skipped = False  # the last keyframe was not looked at
+        self._unseen = 0  # keyframes asleep since the last look
         self._blind_looks = 0
         self._obstacle: str | None = None  # why a quiet camera stays awake
         self._obstacle_ns: int | None = None
@@ -170,7 +170,7 @@ class DecodeOnDemand:
         self._out.framer.sleep()
         self._vigil.fell_asleep(stream_ns)
         self._stage = Stage.ASLEEP
-        self._skipped = False
+        self._unseen = 0
         self._obstacle = self._obstacle_ns = None
         if self._told:
             self._told = False
@@ -198,12 +198,10 @@ class DecodeOnDemand:
         plan, _ = self._vigil.plan()
         if plan is Asleep.STAY_AWAKE:
             return Wake(WakeReason.FALLBACK, stream_ns)
-        every_second = plan is Asleep.EVERY_SECOND_KEYFRAME
-        self._ring.needed_before = 2 if every_second else 1
-        if every_second and not self._skipped:
-            self._skipped = True
+        self._unseen += 1
+        if self._unseen < self._ring.need(plan.keyframes_a_look):
             return self._vigil.audit_due(stream_ns)
-        self._skipped = False
+        self._unseen = 0
         self._tally.spend("receive")
         luma = self._looker.look(held.packet)
         self._tally.looked += 1

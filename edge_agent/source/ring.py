@@ -8,6 +8,7 @@ import av
 from av.video.stream import VideoStream
 
 _NS = 1_000_000_000
+_SPARE_GOPS = 2
 
 
 @dataclass(slots=True, eq=False)
@@ -61,14 +62,14 @@ class Gop:
 class PacketRing:
     """The newest GOPs, oldest first; always beginning with a keyframe. One thread's own.
 
-    It keeps the running GOP and whole ones before it: twice the `needed_before`, since what wakes
-    a camera in rain began before the GOP that told; fewer where they exceed `max_bytes` or
-    `max_s` of stream time. Packets before the first keyframe are not kept.
+    It keeps the running GOP and whole ones before it: what is needed and up to two more, since
+    what wakes a camera in rain began before the GOP that told; fewer where they exceed `max_bytes`
+    or `max_s` of stream time. Packets before the first keyframe are not kept.
     """
 
     def __init__(self, *, max_bytes: int, max_s: float) -> None:
         self.gops: deque[Gop] = deque()
-        self.needed_before = 1
+        self._needed = 1
         self.max_s = max_s
         self._max_bytes = max_bytes
         self._bytes = 0
@@ -113,13 +114,33 @@ class PacketRing:
         newest.bytes += held.packet.size
         self._bytes += held.packet.size
         gone = []
-        while len(self.gops) > 2 * self.needed_before + 1:
+        while len(self.gops) > self._needed + min(self._needed, _SPARE_GOPS) + 1:
             gone.append(self._remove_oldest())
         while self.gops and (reason := self._excess(stream_ns)):
-            if len(self.gops) <= self.needed_before + 1:
+            if len(self.gops) <= self._needed + 1:
                 self._uncut, self._cut = 0, reason
             gone.append(self._remove_oldest())
         return gone
+
+    def need(self, gops: int) -> int:
+        """Keep so many whole GOPs before the running one; return how many the bounds have room for.
+
+        That is half of it, or a quarter, where GOPs such as those that are held would not fit.
+        """
+        while gops > 1 and not self._have_room_for(gops + min(gops, _SPARE_GOPS) + 1):
+            gops //= 2
+        self._needed = gops
+        return gops
+
+    def _have_room_for(self, gops: int) -> bool:
+        if len(self.gops) < 2:
+            return False
+        whole_ns = self.gops[-1].began_ns - self.gops[0].began_ns
+        most_bytes = max(gop.bytes for gop in self.gops)
+        return (
+            gops * whole_ns <= (len(self.gops) - 1) * self.max_s * _NS
+            and gops * most_bytes <= self._max_bytes
+        )
 
     def clear(self) -> None:
         """Forget everything: what comes next has nothing to do with it."""

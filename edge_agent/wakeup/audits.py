@@ -7,7 +7,7 @@ from edge_agent.wakeup.proof import wilson
 _NS = 1_000_000_000
 #: How long an audit lasts at least; it ends with a GOP.
 AUDIT_S = 1.5
-_EVERY_S, _FIRST_EVERY_S, _CAREFUL_EVERY_S = 400.0, 120.0, 90.0  # on average
+_EVERY_S, _OFTEN_S = 400.0, 60.0  # on average
 _FIRST = 5  # audits while little is known
 #: An audit decodes its own length and half a GOP; a moving object that it meets was on its way
 #: for some seconds, so its track stands for that much sleep.
@@ -34,9 +34,7 @@ class Audits:
 
     def begin_sleep(self, stream_ns: int) -> None:
         """Draw the next audit: sleep begins, or the stream's time does."""
-        every_s = _FIRST_EVERY_S if self.audits < _FIRST else _EVERY_S
-        if self.careful:
-            every_s = min(every_s, _CAREFUL_EVERY_S)
+        every_s = _EVERY_S if self.settled else _OFTEN_S
         self._next_ns = stream_ns + int(self._rng.expovariate(1 / every_s) * _NS)
 
     def due(self, stream_ns: int) -> bool:
@@ -56,6 +54,11 @@ class Audits:
             self.careful = True
         elif self.careful and self._recent >= 10 * self._recent_misses:
             self.careful = False
+
+    @property
+    def settled(self) -> bool:
+        """Whether enough audits were held, and none has missed anything lately."""
+        return self.audits >= _FIRST and not self.careful
 
     @property
     def too_many(self) -> bool:

@@ -7,7 +7,8 @@ from edge_agent.wakeup.sizes import SizeSignal
 from edge_agent.wakeup.verdicts import Asleep
 
 _RARE_S = 5.0  # keyframes rarer than this are too late to be looked at alone
-#: A GOP of which every second keyframe will do; the longer only where sizes tell what moves.
+#: A GOP of which every second keyframe will do; the longer only where sizes tell what moves. Once
+#: audits have borne them out, every fourth.
 _SHORT_S, _MIDDLING_S = 1.3, 2.2
 
 
@@ -44,7 +45,10 @@ def choose_plan(
     tells = sizes_serve or rate_control == "quality"
     seldom = gop_s <= _SHORT_S and (tells or rate_control != "even")
     if not doubtful and (seldom or (gop_s <= _MIDDLING_S and tells)):
-        return Asleep.EVERY_SECOND_KEYFRAME, f"a keyframe each {gop_s:.1f} s, sizes are {said}"
+        text = f"a keyframe each {gop_s:.1f} s, sizes are {said}"
+        if tells and audits.settled:
+            return Asleep.EVERY_FOURTH_KEYFRAME, f"{text}, {audits.audits} audits bear them out"
+        return Asleep.EVERY_SECOND_KEYFRAME, text
     return Asleep.KEYFRAMES, f"a keyframe each {gop_s:.1f} s, sizes are {said}"
 
 

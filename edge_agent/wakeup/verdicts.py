@@ -13,7 +13,16 @@ class Asleep(StrEnum):
 
     KEYFRAMES = "keyframes"
     EVERY_SECOND_KEYFRAME = "every_second_keyframe"
+    EVERY_FOURTH_KEYFRAME = "every_fourth_keyframe"
     STAY_AWAKE = "stay_awake"
+
+    @property
+    def keyframes_a_look(self) -> int:
+        """Of so many keyframes one is looked at."""
+        return _KEYFRAMES_A_LOOK.get(self, 1)
+
+
+_KEYFRAMES_A_LOOK = {Asleep.EVERY_SECOND_KEYFRAME: 2, Asleep.EVERY_FOURTH_KEYFRAME: 4}
 
 
 class WakeReason(StrEnum):
