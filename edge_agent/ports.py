@@ -150,7 +150,10 @@ class Meter(Protocol):
         """Add a duration to the distribution `name`, such as `latency`."""
 
     def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
-        """Add CPU time of the calling thread to a stage, such as `decode`."""
+        """Add CPU time of the calling thread to a stage, such as `decode`.
+
+        Of the agent as a whole, and of the camera where one is named.
+        """
 
 
 #: Gives the answer to a question asked over the status socket.

@@ -36,6 +36,8 @@ _REFUSALS = {
 _TAKEN_OVER = 0x8E
 _MAX_RECEIVE = 65_535
 _MAX_PACKET = 268_435_455
+#: paho is asked this often whether it is time for a ping; keepalive is 5 s or more.
+_MISC_EVERY_S = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,8 @@ class Connection:
         self._grant: Grant | None = None
         self._lost: str | None = None
         self._pubacks: list[tuple[int, int]] = []
+        self._poll = select.poll()
+        self._misc_at_s = 0.0
         self._publish_properties = _json_properties(PacketTypes.PUBLISH)
         self._client = client = Client(
             CallbackAPIVersion.VERSION2, client_id, protocol=MQTTv5, reconnect_on_failure=False
@@ -155,7 +159,7 @@ class Connection:
         sock = client.socket()
         if sock is None:
             raise self._error(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-        poll = select.poll()
+        poll = self._poll
         poll.register(sock.fileno(), select.POLLIN | (select.POLLOUT if client.want_write() else 0))
         if wake_fd is not None:
             poll.register(wake_fd, select.POLLIN)
@@ -168,7 +172,9 @@ class Connection:
             self._ask_for_quick_acks()
         if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and seen & select.POLLOUT:
             rc = client.loop_write()
-        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS:
+        now_s = time.monotonic()
+        if rc == MQTTErrorCode.MQTT_ERR_SUCCESS and now_s >= self._misc_at_s:
+            self._misc_at_s = now_s + _MISC_EVERY_S
             rc = client.loop_misc()
         pubacks, self._pubacks = self._pubacks, []
         if not pubacks and (rc != MQTTErrorCode.MQTT_ERR_SUCCESS or self._lost):

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from edge_agent.clock import Clock
 from edge_agent.contract import encode_event
-from edge_agent.deliver.bounds import GapRange, enforce_bounds, park, take_gaps
+from edge_agent.deliver.bounds import GapRange, Held, enforce_bounds, park, take_gaps, used_bytes
 from edge_agent.deliver.event_queue import Batch
 from edge_agent.deliver.identity import Identity
 from edge_agent.deliver.ring_ages import RingAges
@@ -29,6 +29,10 @@ from edge_agent.settings import OutboxSettings
 from edge_agent.types import Envelope, Event, EventKind, Json, Ring
 
 log = logging.getLogger(__name__)
+
+_FIGURES = """SELECT (SELECT min(seq) FROM outbox),
+    (SELECT uptime_ms FROM outbox WHERE seq = (SELECT min(seq) FROM waiting)),
+    (SELECT first_seq FROM gap LIMIT 1)"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,8 +159,8 @@ class Outbox:
         self._counters = _Counters(next_seq, rows, depth)
         self._uptime_base_ms = uptime_ms
         self._opened_ns = self._clock.mono_ns()
-        self.figures = self._figures()
-        self.gaps_pending = bool(db.execute("SELECT 1 FROM gap LIMIT 1").fetchone())
+        (self._page_bytes,) = db.execute("PRAGMA page_size").fetchone()
+        self._look(used_bytes(db, self._page_bytes))
         if self._tally is not None:
             self._tally.open(db, self._clock.wall_ns())
         self._ring_ages.begin()
@@ -175,9 +179,10 @@ class Outbox:
         """
         done = Committed()
         counters = self._counters
+        period_over = self.stats_wait_s() <= 0
         with self._transaction():
             counters = self._settle(counters, settled, done)
-            if self._tally is not None and self.stats_wait_s() <= 0:
+            if self._tally is not None and period_over:
                 data = self._tally.take(self._db, self._clock.wall_ns())
                 counters = self._insert(counters, self._own_event(EventKind.STATS, data), done)
             for event in self._with_loss(batch):
@@ -185,9 +190,8 @@ class Outbox:
             if announce_gaps and not done.gap_refused:
                 for event in self._gap_events():
                     counters = self._insert(counters, event, done)
-            removed = enforce_bounds(
-                self._db, self._settings, counters.rows, counters.depth, self.uptime_ms()
-            )
+            held = Held(counters.rows, counters.depth, self._page_bytes)
+            removed = enforce_bounds(self._db, self._settings, held, self.uptime_ms())
             self._ring_ages.enforce(self._db, self.uptime_ms(), removed)
             done.removed = removed.unacked
             counters = _Counters(
@@ -200,10 +204,9 @@ class Outbox:
                 (counters.next_seq, counters.rows, self.uptime_ms()),
             )
         self._counters = counters
-        if self._tally is not None:
+        if self._tally is not None and period_over:
             self._tally.committed(self._db)
-        self.figures = self._figures()
-        self.gaps_pending = bool(self._db.execute("SELECT 1 FROM gap LIMIT 1").fetchone())
+        self._look(removed.used_bytes)
         return done
 
     def stats_wait_s(self) -> float:
@@ -225,6 +228,7 @@ class Outbox:
     def _settle(
         self, counters: _Counters, settled: Sequence[Settled], done: Committed
     ) -> _Counters:
+        settled_rows = 0
         for row in settled:
             if row.stream_id != self.stream_id:
                 continue
@@ -233,8 +237,8 @@ class Outbox:
             if gone and not row.acked:
                 done.gap_refused |= park(self._db, row.seq)
                 done.parked += 1
-            counters = replace(counters, depth=counters.depth - gone)
-        return counters
+            settled_rows += gone
+        return replace(counters, depth=counters.depth - settled_rows)
 
     def _with_loss(self, batch: Batch) -> Iterator[Event]:
         if batch.lost:
@@ -284,24 +288,19 @@ class Outbox:
         clock = self._clock
         return Event(kind, severity_of(kind), clock.wall_ns(), clock.time_trusted(), data=data)
 
-    def _figures(self) -> Figures:
-        db = self._db
-        (first_seq,) = db.execute("SELECT min(seq) FROM outbox").fetchone()
-        oldest = db.execute(
-            "SELECT uptime_ms FROM outbox WHERE seq = (SELECT min(seq) FROM waiting)"
-        ).fetchone()
-        (pages,) = db.execute("PRAGMA page_count").fetchone()
-        (free,) = db.execute("PRAGMA freelist_count").fetchone()
-        (page_size,) = db.execute("PRAGMA page_size").fetchone()
+    def _look(self, size_bytes: int) -> None:
+        """Take over what the file holds, after a commit. One statement: each costs some 15 µs."""
+        first_seq, oldest_ms, gap = self._db.execute(_FIGURES).fetchone()
         counters = self._counters
-        return Figures(
+        self.gaps_pending = gap is not None
+        self.figures = Figures(
             stream_id=self.stream_id,
             first_seq=first_seq,
             last_seq=counters.next_seq - 1,
             rows=counters.rows,
             depth=counters.depth,
-            size_bytes=(pages - free) * page_size,
-            oldest_ms=oldest[0] if oldest else None,
+            size_bytes=size_bytes,
+            oldest_ms=oldest_ms,
         )
 
     def close(self) -> None:

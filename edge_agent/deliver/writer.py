@@ -63,8 +63,11 @@ class Writer:
         """Take `event`; merges or drops where the queue is full, never waits."""
         with self._condition:
             dropped = self._queue.put(event)
-            self._note(event.kind)
-            self._condition.notify()
+            if event.kind is EventKind.UPDATE:
+                self._note_patient()
+            elif not self._prompt:
+                self._prompt = True
+                self._condition.notify()
         self._meter.count("events_put")
         if dropped is not None:
             self._meter.drop(DropReason.QUEUE_FULL, camera_id=event.camera_id)
@@ -76,9 +79,10 @@ class Writer:
         with self._condition:
             self._settled += rows
             self._acked += [(row.seq, now_ns) for row in rows if row.acked]
-            self._prompt = self._prompt or refused
             self._note_patient()
-            self._condition.notify()
+            if refused:
+                self._prompt = True
+                self._condition.notify()
 
     def set_connected(self, connected: bool) -> None:
         """Say whether a broker listens: gaps are told only then."""
@@ -93,13 +97,8 @@ class Writer:
             self._broken = error
             self._condition.notify()
 
-    def _note(self, kind: EventKind) -> None:
-        if kind is EventKind.UPDATE:
-            self._note_patient()
-        else:
-            self._prompt = True
-
     def _note_patient(self) -> None:
+        """Begin the wait for company; the thread looks so often by itself that none wakes it."""
         if self._patient_since_ns is None:
             self._patient_since_ns = self._clock.mono_ns()
 

@@ -1,6 +1,5 @@
 """What each camera really gets and costs: rates over the last seconds, its share within the SLO."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -95,19 +94,6 @@ class CameraFigures:
             "sum": round(self._meters.total_s(name, camera_id), 6),
             "buckets": {str(k): n for k, n in buckets.items()},
         }
-
-
-def stages_cpu_s(meters: Meters, cameras: Sequence[CameraSettings]) -> dict[str, float]:
-    """Return the CPU seconds of each stage since the start, over all cameras and the agent.
-
-    A stage may be counted for the agent, for each camera, or for both: it counts once.
-    """
-    by_camera: Counter[str] = Counter()
-    for camera in cameras:
-        by_camera.update(meters.spent_s(camera.id))
-    of_agent = meters.spent_s(None)
-    stages = [*of_agent, *(stage for stage in by_camera if stage not in of_agent)]
-    return {s: round(max(of_agent.get(s, 0.0), by_camera[s]), 6) for s in stages}
 
 
 def _share(part: float, whole: float) -> float | None:

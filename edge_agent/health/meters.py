@@ -1,7 +1,7 @@
 """Counters and distributions of the running agent: the one implementation of `ports.Meter`."""
 
 import threading
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Mapping
 
 from edge_agent.health.histogram import bucket_of
@@ -15,34 +15,36 @@ class Meters:
         """Args: `latency_slo_s` the durations `latency` of each camera that are soon enough."""
         self._slo_s = latency_slo_s or {}
         self._lock = threading.Lock()
-        self._counts: dict[str | None, Counter[str]] = {}
-        self._drops: dict[str | None, Counter[str]] = {}
-        self._durations: dict[tuple[str, str | None], Counter[int]] = {}
-        self._total_s: dict[tuple[str, str | None], float] = {}
+        self._counts: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+        self._drops: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
+        self._durations: defaultdict[tuple[str, str | None], Counter[int]] = defaultdict(Counter)
+        self._total_s: defaultdict[tuple[str, str | None], float] = defaultdict(float)
         self._measured: Counter[str] = Counter()  # latencies of a camera with an SLO
         self._within: Counter[str] = Counter()  # those of them that kept it
-        self._spent_ns: dict[str | None, Counter[str]] = {}
+        self._spent_ns: defaultdict[str | None, Counter[str]] = defaultdict(Counter)
 
     def count(self, name: str, amount: int = 1, *, camera_id: str | None = None) -> None:
         with self._lock:
-            self._counts.setdefault(camera_id, Counter())[name] += amount
+            self._counts[camera_id][name] += amount
 
     def drop(self, reason: DropReason, amount: int = 1, *, camera_id: str | None = None) -> None:
         with self._lock:
-            self._drops.setdefault(camera_id, Counter())[reason.value] += amount
+            self._drops[camera_id][reason.value] += amount
 
     def observe(self, name: str, seconds: float, *, camera_id: str | None = None) -> None:
         bucket, key = bucket_of(seconds), (name, camera_id)
         with self._lock:
-            self._durations.setdefault(key, Counter())[bucket] += 1
-            self._total_s[key] = self._total_s.get(key, 0.0) + seconds
+            self._durations[key][bucket] += 1
+            self._total_s[key] += seconds
             if name == "latency" and camera_id is not None and camera_id in self._slo_s:
                 self._measured[camera_id] += 1
                 self._within[camera_id] += seconds <= self._slo_s[camera_id]
 
     def spend(self, stage: str, cpu_ns: int, *, camera_id: str | None = None) -> None:
         with self._lock:
-            self._spent_ns.setdefault(camera_id, Counter())[stage] += cpu_ns
+            self._spent_ns[None][stage] += cpu_ns
+            if camera_id is not None:
+                self._spent_ns[camera_id][stage] += cpu_ns
 
     def spent_s(self, camera_id: str | None) -> dict[str, float]:
         """Return the CPU seconds of each stage since the start, of a camera or of the agent."""

@@ -107,13 +107,9 @@ class CameraPipeline:
             ruled_ns = time.thread_time_ns()
             waiting = self._judge.waiting
         self._analysed(detections.ref, max(count_moving(tracks), int(waiting)))
-        self._spend("track", tracked_ns - began_ns)
-        self._spend("rules", ruled_ns - tracked_ns)
+        self._meter.spend("track", tracked_ns - began_ns, camera_id=self._camera.id)
+        self._meter.spend("rules", ruled_ns - tracked_ns, camera_id=self._camera.id)
         self._count(detections, started_ns)
-
-    def _spend(self, stage: str, cpu_ns: int) -> None:
-        self._meter.spend(stage, cpu_ns, camera_id=self._camera.id)
-        self._meter.spend(stage, cpu_ns)
 
     def _count(self, detections: Detections, started_ns: int) -> None:
         """Count an analysed frame; a late one of a wake-up has no latency to be measured."""

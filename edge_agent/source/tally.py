@@ -70,6 +70,5 @@ class Tally:
             self.refused = 0
         for stage, spent_ns in self._spent_ns.items():
             self._meter.spend(stage, spent_ns, camera_id=self._camera_id)
-            self._meter.spend(stage, spent_ns)
         self._spent_ns.clear()
         return True

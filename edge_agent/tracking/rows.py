@@ -62,22 +62,26 @@ def begin_rows(
     )
 
 
+#: The columns of each table: to ask a dataclass for them takes 3 µs each time.
+_COLUMNS = {kind: tuple(field.name for field in fields(kind)) for kind in (Rows, Motion, Rest)}
+
+
 def keep_rows(table: Rows | Motion | Rest, kept: BoolArray) -> None:
     """Drop all rows but those where `kept` (M,) is true."""
-    for field in fields(table):
-        column = getattr(table, field.name)
+    for name in _COLUMNS[type(table)]:
+        column = getattr(table, name)
         if isinstance(column, np.ndarray):
-            setattr(table, field.name, column[kept])
+            setattr(table, name, column[kept])
         else:
             keep_rows(column, kept)
 
 
 def add_rows(table: Rows | Motion | Rest, more: Rows | Motion | Rest) -> None:
     """Append the rows of `more`, a table of the same kind."""
-    for field in fields(table):
-        column, added = getattr(table, field.name), getattr(more, field.name)
+    for name in _COLUMNS[type(table)]:
+        column, added = getattr(table, name), getattr(more, name)
         if isinstance(column, np.ndarray):
-            setattr(table, field.name, np.concatenate([column, added]))
+            setattr(table, name, np.concatenate([column, added]))
         else:
             add_rows(column, added)
 
