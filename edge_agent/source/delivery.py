@@ -40,6 +40,8 @@ class Delivery:
         self._paced = self._file and outlets.camera.realtime
         self._naps = not self._file and outlets.camera.transport is Transport.TCP
         self._tick_s = connection.time_base
+        # Whole numbers: a Fraction's parts are asked for in Python, for each packet.
+        self._tick_ns = self._tick_s.numerator * _NS, self._tick_s.denominator
         frame_ticks = 1 / (Fraction(connection.declared_fps or _FALLBACK_FPS) * self._tick_s)
         self._frame_ticks = frame_ticks
         self._raw_file = self._file and connection.stream.start_time is None
@@ -199,7 +201,7 @@ class Delivery:
             tally.spend("receive")
 
     def _ns(self, ticks: int) -> int:
-        return ticks * self._tick_s.numerator * _NS // self._tick_s.denominator
+        return ticks * self._tick_ns[0] // self._tick_ns[1]
 
     def state(self) -> dict[str, Json]:
         """Return what this connection really gives; from any thread."""
@@ -254,11 +256,12 @@ def read_facts(connection: Connection, number: int, camera: CameraSettings) -> S
 def _reported_wall_ns(packet: "av.Packet[VideoStream]") -> int | None:
     """Return when `packet` was taken by the camera's sender reports, None without any.
 
-    The side data is an AVProducerReferenceTime: int64 µs since 1970, then flags. Asked for
-    where there is none, it reads as the year 1900. Source: libavcodec/defs.h.
+    The side data is an AVProducerReferenceTime: int64 µs since 1970, then flags.
+    Source: libavcodec/defs.h.
     """
-    if not packet.has_sidedata("prft"):
-        return None
-    micros: int = struct.unpack_from("<q", bytes(packet.get_sidedata("prft")))[0]
-    wall_ns = micros * 1000
-    return wall_ns if wall_ns >= _EARLIEST_WALL_NS else None
+    for side in packet.iter_sidedata():  # most have none
+        if side.data_type == "prft":
+            micros: int = struct.unpack_from("<q", bytes(side))[0]
+            wall_ns = micros * 1000
+            return wall_ns if wall_ns >= _EARLIEST_WALL_NS else None
+    return None

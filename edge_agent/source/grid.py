@@ -15,7 +15,8 @@ class PtsGrid:
         if target_fps <= 0 or time_base <= 0:
             raise ValueError(f"pts grid: {target_fps} fps in time base {time_base}")
         # Grid points per tick; str() so that 29.97 is 2997/100 and not its binary neighbour.
-        self._rate = Fraction(str(target_fps)) * time_base
+        rate = Fraction(str(target_fps)) * time_base
+        self._rate = rate.numerator, rate.denominator
         self._origin: int | None = None
         self._cell = -1
 
@@ -33,7 +34,7 @@ class PtsGrid:
         """Return whether the frame at `pts` (ticks, rising) is the first in a cell of the grid."""
         if self._origin is None:
             self._origin = pts
-        cell = (pts - self._origin) * self._rate.numerator // self._rate.denominator
+        cell = (pts - self._origin) * self._rate[0] // self._rate[1]
         if cell <= self._cell:
             return False
         self._cell = cell

@@ -28,7 +28,7 @@ class Timeline:
     def __init__(self) -> None:
         self._last_ns: int | None = None
         self._last_mono_ns = 0
-        self._time_base = Fraction(1, 90_000)
+        self._tick_ns = 1_000_000_000, 90_000  # as a fraction, in whole numbers
         self._forward_jumps = True
         self._gap_ns: int | None = None
         self._anchor: tuple[int, int] | None = None  # (pts, pts_ns)
@@ -44,7 +44,7 @@ class Timeline:
             timestamps is the content's own (files); `gap_ns` the step to the first frame,
             None for the time that passes until it comes.
         """
-        self._time_base = time_base
+        self._tick_ns = time_base.numerator * 1_000_000_000, time_base.denominator
         self._forward_jumps = forward_jumps
         self._gap_ns = gap_ns
         self._anchor = None
@@ -91,5 +91,4 @@ class Timeline:
         return Placed(pts_ns)
 
     def _ns(self, ticks: int) -> int:
-        per_s = self._time_base
-        return ticks * per_s.numerator * 1_000_000_000 // per_s.denominator
+        return ticks * self._tick_ns[0] // self._tick_ns[1]

@@ -7,7 +7,7 @@ from edge_agent.wakeup.proof import wilson
 _NS = 1_000_000_000
 #: How long an audit lasts at least; it ends with a GOP.
 AUDIT_S = 1.5
-_EVERY_S, _OFTEN_S = 400.0, 60.0  # on average
+_EVERY_S, _OFTEN_S = 600.0, 60.0  # on average
 _FIRST = 5  # audits while little is known
 #: An audit decodes its own length and half a GOP; a moving object that it meets was on its way
 #: for some seconds, so its track stands for that much sleep.
