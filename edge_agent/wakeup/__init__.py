@@ -5,13 +5,14 @@ no clock and does no I/O: all times are the stream's own decoding time in ns, ri
 connection. The reader in `source/` feeds it and does what it says.
 """
 
-from edge_agent.wakeup.audits import AUDIT_S
+from edge_agent.wakeup.audits import AUDIT_S, TRUSTED_AFTER
 from edge_agent.wakeup.verdicts import LOOK_WIDTH, Asleep, Fault, FaultWord, Wake, WakeReason
 from edge_agent.wakeup.watch import WakeWatch
 
 __all__ = [
     "AUDIT_S",
     "LOOK_WIDTH",
+    "TRUSTED_AFTER",
     "Asleep",
     "Fault",
     "FaultWord",

@@ -8,7 +8,7 @@ _NS = 1_000_000_000
 #: How long an audit lasts at least; it ends with a GOP.
 AUDIT_S = 1.5
 _EVERY_S, _OFTEN_S = 600.0, 60.0  # on average
-_FIRST = 5  # audits while little is known
+TRUSTED_AFTER = 5  # audits; until then little is known
 #: An audit decodes its own length and half a GOP; a moving object that it meets was on its way
 #: for some seconds, so its track stands for that much sleep.
 _ENOUGH_MISSES = 2
@@ -58,7 +58,7 @@ class Audits:
     @property
     def settled(self) -> bool:
         """Whether enough audits were held, and none has missed anything lately."""
-        return self.audits >= _FIRST and not self.careful
+        return self.audits >= TRUSTED_AFTER and not self.careful
 
     @property
     def too_many(self) -> bool:
