@@ -107,14 +107,20 @@ def test_an_audit_ends_by_itself_and_counts_the_sleep() -> None:
 
 
 @pytest.mark.parametrize(
-    ("sizes", "plan"), [(crf, Asleep.EVERY_FOURTH_KEYFRAME), (cbr, Asleep.KEYFRAMES)]
+    ("sizes", "gop_s", "plan"),
+    [
+        (crf, 2.0, Asleep.EVERY_FOURTH_KEYFRAME),
+        (crf, 1.0, Asleep.EVERY_EIGHTH_KEYFRAME),
+        (crf, 4.0, Asleep.EVERY_SECOND_KEYFRAME),
+        (cbr, 2.0, Asleep.KEYFRAMES),
+    ],
 )
-def test_where_sizes_tell_and_audits_bear_them_out_every_fourth_keyframe_will_do(
-    sizes: Sizes, plan: Asleep
+def test_where_sizes_tell_and_audits_bear_them_out_a_look_each_eight_seconds_will_do(
+    sizes: Sizes, gop_s: float, plan: Asleep
 ) -> None:
     watch = new_watch(quiet_s=4)
     walks = [(60.0 + 100 * i, 66.0 + 100 * i) for i in range(16)]
-    played = play(watch, Scene(walks, sizes), 1600)
+    played = play(watch, Scene(walks, sizes, gop_s=lambda time_s: gop_s), 1600)
     report = watch.report()
     assert report["audits"] >= 5
     assert report["misses"] == 0

@@ -7,9 +7,16 @@ from edge_agent.wakeup.sizes import SizeSignal
 from edge_agent.wakeup.verdicts import Asleep
 
 _RARE_S = 5.0  # keyframes rarer than this are too late to be looked at alone
-#: A GOP of which every second keyframe will do; the longer only where sizes tell what moves. Once
-#: audits have borne them out, every fourth.
+#: A GOP of which every second keyframe will do; the longer only where sizes tell what moves.
 _SHORT_S, _MIDDLING_S = 1.3, 2.2
+#: Where sizes tell and audits have borne them out, a look each so many seconds will do.
+_TRUSTED_S = 9.0
+_LOOKING_AT = {
+    1: Asleep.KEYFRAMES,
+    2: Asleep.EVERY_SECOND_KEYFRAME,
+    4: Asleep.EVERY_FOURTH_KEYFRAME,
+    8: Asleep.EVERY_EIGHTH_KEYFRAME,
+}
 
 
 def choose_plan(
@@ -41,15 +48,15 @@ def choose_plan(
         return stay, f"looks are {why} and sizes are {said}"
     if not looks.warm:
         return stay, "still learning what quiet looks like"
-    doubtful = audits.careful or size_proof.failed or sizes.margin.exhausted
+    text = f"a keyframe each {gop_s:.1f} s, sizes are {said}"
+    if audits.careful or size_proof.failed or sizes.margin.exhausted:
+        return Asleep.KEYFRAMES, text
     tells = sizes_serve or rate_control == "quality"
-    seldom = gop_s <= _SHORT_S and (tells or rate_control != "even")
-    if not doubtful and (seldom or (gop_s <= _MIDDLING_S and tells)):
-        text = f"a keyframe each {gop_s:.1f} s, sizes are {said}"
-        if tells and audits.settled:
-            return Asleep.EVERY_FOURTH_KEYFRAME, f"{text}, {audits.audits} audits bear them out"
-        return Asleep.EVERY_SECOND_KEYFRAME, text
-    return Asleep.KEYFRAMES, f"a keyframe each {gop_s:.1f} s, sizes are {said}"
+    if tells and audits.settled:
+        text += f", {audits.audits} audits bear them out"
+        return _LOOKING_AT[max(n for n in _LOOKING_AT if n == 1 or n * gop_s <= _TRUSTED_S)], text
+    seldom = gop_s <= _SHORT_S and rate_control != "even"
+    return _LOOKING_AT[2 if seldom or (tells and gop_s <= _MIDDLING_S) else 1], text
 
 
 def _said_of_sizes(sizes: SizeSignal, proof: Proof, rate_control: str) -> str:

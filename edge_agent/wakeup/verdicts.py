@@ -14,6 +14,7 @@ class Asleep(StrEnum):
     KEYFRAMES = "keyframes"
     EVERY_SECOND_KEYFRAME = "every_second_keyframe"
     EVERY_FOURTH_KEYFRAME = "every_fourth_keyframe"
+    EVERY_EIGHTH_KEYFRAME = "every_eighth_keyframe"
     STAY_AWAKE = "stay_awake"
 
     @property
@@ -22,7 +23,11 @@ class Asleep(StrEnum):
         return _KEYFRAMES_A_LOOK.get(self, 1)
 
 
-_KEYFRAMES_A_LOOK = {Asleep.EVERY_SECOND_KEYFRAME: 2, Asleep.EVERY_FOURTH_KEYFRAME: 4}
+_KEYFRAMES_A_LOOK = {
+    Asleep.EVERY_SECOND_KEYFRAME: 2,
+    Asleep.EVERY_FOURTH_KEYFRAME: 4,
+    Asleep.EVERY_EIGHTH_KEYFRAME: 8,
+}
 
 
 class WakeReason(StrEnum):

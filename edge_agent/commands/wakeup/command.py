@@ -60,7 +60,7 @@ def command(
     processes: Annotated[int, typer.Option(min=1, max=16)] = 2,
     trusted: Annotated[
         bool,
-        typer.Option(help="As if five audits had missed nothing: every fourth keyframe may do."),
+        typer.Option(help="As if five audits had missed nothing: a look each 8 s may do."),
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every line.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables.")] = None,
