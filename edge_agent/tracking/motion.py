@@ -134,13 +134,11 @@ def begin_motion(xyxy: FloatArray) -> Motion:
     """Return the filters of objects seen for the first time at `xyxy` (M, 4) px."""
     value = centre_size(xyxy)
     area = np.maximum(value[:, 2:3] * value[:, 3:], 1.0)
-    still = np.zeros_like(value)
-    ones = np.ones(4)
-    return Motion(
-        mean=np.stack([value, still], axis=1),
-        variance=np.stack([area * MEASURED**2 * ones, still, area * FIRST_SPEED**2], axis=1),
-        area=area,
-    )
+    mean, variance = np.zeros((len(xyxy), 2, 4)), np.zeros((len(xyxy), 3, 4))
+    mean[:, 0] = value
+    variance[:, 0] = area * MEASURED**2
+    variance[:, 2] = area * FIRST_SPEED**2
+    return Motion(mean, variance, area)
 
 
 def centre_size(xyxy: FloatArray) -> StateArray:
