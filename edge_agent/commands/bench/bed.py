@@ -31,7 +31,6 @@ from edge_agent.stage.feed_clips import (
 )
 from edge_agent.stage.site import (
     BENCH_CAMERAS,
-    PLAN,
     SHARED_MEDIA,
     SHARED_MODEL,
     choose_footage,
@@ -64,7 +63,6 @@ class Load:
     recipe: FeedRecipe = field(default_factory=FeedRecipe)
     decode: str = "always"
     target_fps: float = 5.0
-    lanes: int = PLAN["lanes"]
 
     def words(self) -> str:
         """Return the load in one line."""

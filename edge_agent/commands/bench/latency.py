@@ -58,8 +58,7 @@ def measure_latency(
     recipe = FeedRecipe(
         wh=size_of(_SIZE), fps=_FPS, gop=_GOP, b_frames=b_frames, seconds=clip_seconds(_FPS, _GOP)
     )
-    # A lane a core, as the measured plan of such a box has: two that share one double each wait.
-    load = Load(cameras, recipe=recipe, target_fps=target_fps, lanes=len(measured_cores()[0]))
+    load = Load(cameras, recipe=recipe, target_fps=target_fps)
     asked = Asked(load=load, manifest=model, seconds=seconds, warmup=warmup)
     report = measure_capacity(asked, tell)
     return {**report, "lanes_images_s": round(throughput, 2)}

@@ -17,7 +17,6 @@ from edge_agent.errors import AgentError
 from edge_agent.stage import bare
 from edge_agent.stage.child import Child, start_child
 from edge_agent.stage.processes import family_cpu_s, family_memory_mb
-from edge_agent.stage.site import PLAN
 from edge_agent.types import Json
 
 
@@ -30,8 +29,8 @@ class Times:
 
 
 def bare_command(bed: Bed, fps: float) -> list[str]:
-    """Return the command line of the bare program on `bed`'s streams."""
-    given = ["--model", str(bed.model), "--fps", str(fps), "--lanes", str(PLAN["lanes"])]
+    """Return the command line of the bare program on `bed`'s streams: a lane a core as well."""
+    given = ["--model", str(bed.model), "--fps", str(fps), "--lanes", str(len(bed.measured))]
     return [sys.executable, "-P", str(bare.__file__), *given, *bed.urls]
 
 

@@ -54,7 +54,8 @@ def write_load_site(folder: Path, bed: Bed, load: Load) -> Path:
             "agent_id": "bench",
             "model": {
                 "manifest": str(bed.manifest.absolute()),
-                "plan": {**PLAN, "lanes": load.lanes},
+                # As the measured plan of such a box: two lanes on one core double each wait.
+                "plan": {**PLAN, "lanes": len(bed.measured)},
             },
             "camera": cameras,
         },
