@@ -53,3 +53,22 @@ def test_it_gives_back_at_first_and_after_each_end_of_a_decoder(
     for ended in (0, 0, 2, 2, 3):
         heap.give_back(ended)
     assert len(trims) == 3
+
+
+def test_what_the_start_made_is_not_searched_for_cycles_and_later_cycles_go() -> None:
+    program = """
+import gc, weakref
+from edge_agent.health.heap import Heap, spare_the_collector
+class Ring: pass
+heap = Heap()
+kept = [Ring() for _ in range(1000)]
+spare_the_collector()
+assert gc.get_freeze_count() > 1000
+ring = Ring()
+ring.own = ring
+gone = weakref.ref(ring)
+del ring
+heap.give_back(1)
+assert gone() is None
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)

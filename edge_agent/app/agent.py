@@ -10,7 +10,7 @@ from pathlib import Path
 from edge_agent import __version__
 from edge_agent.app.parts import wire
 from edge_agent.clock import Clock, SystemClock
-from edge_agent.health.heap import Heap
+from edge_agent.health.heap import Heap, spare_the_collector
 from edge_agent.health.metrics_server import MetricsServer
 from edge_agent.health.notify import notify, watchdog_interval_s
 from edge_agent.health.status_socket import StatusServer
@@ -74,6 +74,7 @@ class App:
             self.delivery.stop(0.0)
             raise
         self._announce_birth()
+        spare_the_collector()
         self._trim()  # what loading the model has left, before pictures are in the heap
         for listener in self._parts.listeners:
             listener.start()
