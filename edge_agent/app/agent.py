@@ -28,7 +28,7 @@ _JOURNAL_STOP_S = 0.5
 _DELIVERY_STOP_S = 1.5
 #: Retained states tell rates and costs too; between changes they are said again this often.
 _STATES_EVERY_S = 60.0
-_TRIM_EVERY_S = 30.0
+_TRIM_EVERY_S = 120.0  # one takes 60 ms with 64 cameras
 #: What ends a decoder, whose memory can then go: nothing else leaves much behind.
 _ENDINGS = ("falls_asleep", "reconnects")
 
