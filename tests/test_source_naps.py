@@ -71,6 +71,13 @@ def test_a_nap_does_not_begin_while_something_can_be_read() -> None:
         assert hang_up.nap(60.0) is False
 
 
+def test_a_reader_that_has_caught_up_naps_over_the_beginning_of_a_picture() -> None:
+    with connected() as (hang_up, mine, peer):
+        peer.sendall(b"x")
+        mine.recv(1, socket.MSG_PEEK)
+        assert hang_up.nap(0.01, caught_up=True) is True
+
+
 @pytest.mark.parametrize("how", ["hang up", "peer closes"])
 def test_a_nap_ends_with_the_connection(how: str) -> None:
     with connected() as (hang_up, mine, peer):

@@ -2,10 +2,12 @@
 
 import itertools
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 
 from edge_agent.settings import DecodeMode
+from edge_agent.source.hangup import HangUp
 from edge_agent.types import ByteArray, CameraState, EventKind, Json
 from edge_agent.wakeup import Wake, WakeReason
 from tests.clips import Recipe, access_units, clip
@@ -90,6 +92,37 @@ def test_a_wake_up_over_gstreamers_server(server: GstServer, mount: str, transpo
     assert len(recorder.kinds(EventKind.CAMERA_LIVE)) == 1
     assert not recorder.kinds(EventKind.CAMERA_LOST)
     assert not recorder.drops
+
+
+def test_a_sleeping_reader_reads_in_bursts_although_a_picture_is_several_packets(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A picture is given when the next one begins, so the rest of that can always be read."""
+    delimiter = b"\x09\xf0"
+    units = tuple(replace(unit, nals=(delimiter, *unit.nals)) for unit in access_units())
+    naps: list[int] = []  # packets that were taken asleep before each nap
+    recorder, watch = Recorder(), OneSleep()
+    nap = HangUp.nap
+
+    def counted(self: HangUp, seconds: float, *, caught_up: bool = False) -> bool:
+        napped = nap(self, seconds, caught_up=caught_up)
+        if napped:
+            naps.append(watch.asleep_packets)
+        return napped
+
+    def script(wire: Wire) -> None:
+        stamp = FIRST_STAMP
+        while True:
+            stamp = wire.pictures(units, start=stamp)
+
+    monkeypatch.setattr(HangUp, "nap", counted)
+    with (
+        ScriptedCamera(script=script) as peer,
+        reading(on_demand(peer.url), recorder, watch=watch.as_watch()),
+    ):
+        wait_for(lambda: watch.asleep_packets >= 100, "four seconds of sleep", 30)
+    # Ten come during a nap, and one is waited for; a busy machine may sleep longer.
+    assert len(naps) >= 5, f"packets taken before each nap: {naps}"
 
 
 def test_a_sleeping_reader_notices_a_stall_and_comes_back() -> None:

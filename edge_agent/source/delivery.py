@@ -26,6 +26,8 @@ _FALLBACK_FPS = 25.0  # of a file that tells no rate
 _EARLIEST_WALL_NS = 631_152_000 * _NS
 #: A sleeping camera's socket is read this often at least, or when it has filled up.
 _NAP_S = 0.4
+#: A packet that was waited for so long is the newest: the reader has caught up.
+_WAITED_NS = 3_000_000
 
 
 class Delivery:
@@ -94,12 +96,13 @@ class Delivery:
         asked_ns = self._clock.mono_ns()
         try:
             for packet in self._connection.packets():
+                caught_up = self._clock.mono_ns() - asked_ns >= _WAITED_NS
                 arrival = self._arrive(packet, asked_ns)
                 if arrival is None:
                     return None
                 if packet.size:
                     self._take(Held(packet, arrival))
-                asked_ns = self._wait_for_more()
+                asked_ns = self._wait_for_more(caught_up=caught_up)
             self._decoding.end()
         except av.FFmpegError as caught:
             error = caught
@@ -118,13 +121,17 @@ class Delivery:
             return file_failure(error)
         return None if self.pictures else Failure(FailureWord.FILE, "holds no picture")
 
-    def _wait_for_more(self) -> int:
-        """Let a sleeping camera's packets gather; return when the next one is asked for."""
+    def _wait_for_more(self, *, caught_up: bool) -> int:
+        """Let a sleeping camera's packets gather; return when the next one is asked for.
+
+        The parser gives a picture when it sees the next one begin, so the rest of that can nearly
+        always be read: it alone must not keep the reader from napping.
+        """
         asked_ns = self._clock.mono_ns()
         hang_up = self._connection.hang_up
         if not self._naps or hang_up is None or not self._decoding.asleep:
             self._napped_ns = None
-        elif hang_up.nap(_NAP_S):
+        elif hang_up.nap(_NAP_S, caught_up=caught_up):
             self._napped_ns = asked_ns
             asked_ns = self._clock.mono_ns()
         return asked_ns

@@ -72,16 +72,17 @@ class HangUp:
                 self._find()
             self._shut()
 
-    def nap(self, seconds: float) -> bool:
+    def nap(self, seconds: float, *, caught_up: bool = False) -> bool:
         """Wait until there is plenty to read, the connection ends, or `seconds` have passed.
 
-        Returns at once, and False, where something can be read now or the socket is not known.
+        Returns at once, and False, where the socket is not known, or where something can be read
+        now and the reader has not `caught_up`: then that is the beginning of a picture to come.
         The reader's thread alone calls this: it would read from the same socket. "Plenty" is
         less than what the peer may send without waiting, so it is never held up.
         Source: socket(7), SO_RCVLOWAT.
         """
         mine = self._socket
-        if mine is None or self._hung_up or _readable_bytes(mine):
+        if mine is None or self._hung_up or (not caught_up and _readable_bytes(mine)):
             return False
         try:
             mine.setsockopt(socket.SOL_SOCKET, socket.SO_RCVLOWAT, _NAP_BYTES)
