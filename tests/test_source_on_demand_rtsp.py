@@ -122,7 +122,7 @@ def test_a_sleeping_reader_reads_in_bursts_although_a_picture_is_several_packets
     ):
         wait_for(lambda: watch.asleep_packets >= 100, "four seconds of sleep", 30)
     # Ten come during a nap, and one is waited for; a busy machine may sleep longer.
-    assert len(naps) >= 5, f"packets taken before each nap: {naps}"
+    assert len(naps) >= 4, f"packets taken before each nap: {naps}"
 
 
 def test_a_sleeping_reader_notices_a_stall_and_comes_back() -> None:
