@@ -1,17 +1,22 @@
 """Twenty reconnects leave nothing behind: no memory, no descriptor, no thread."""
 
+import gc
 import os
 import random
 import threading
+import weakref
+from typing import Any
 
 import psutil
+import pytest
 
 from edge_agent.clock import SystemClock
 from edge_agent.source import open_source
+from edge_agent.source.delivery import Delivery
 from edge_agent.types import EventKind
 from tests.clips import Recipe, access_units
 from tests.rtsp_peers import FIRST_STAMP, ScriptedCamera, Wire
-from tests.source_recorder import Recorder, camera, wait_for
+from tests.source_recorder import Recorder, camera, reading, wait_for
 
 
 class SkippingClock(SystemClock):
@@ -68,3 +73,35 @@ def test_memory_and_descriptors_stay_flat_over_twenty_reconnects() -> None:
     wait_for(lambda: descriptors() <= files, "the descriptors' end")
     assert recorder.counts["reconnects"] >= 29
     assert not recorder.drops
+
+
+def test_a_connection_that_stalled_is_let_go_without_a_search_for_cycles(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An error that is kept holds its traceback, that the frame, and that every held packet."""
+    began: list[weakref.ref[Delivery]] = []
+    begin = Delivery.__init__
+
+    def noted(self: Delivery, *given: Any) -> None:
+        begin(self, *given)
+        began.append(weakref.ref(self))
+
+    def script(wire: Wire) -> None:
+        wire.pictures(access_units()[:30], start=FIRST_STAMP, pace_s=0.002)
+        wire.freeze()
+
+    monkeypatch.setattr(Delivery, "__init__", noted)
+    recorder = Recorder()
+    gc.collect()
+    gc.disable()
+    try:
+        with (
+            ScriptedCamera(script=script) as peer,
+            reading(camera(peer.url, stall_timeout_s=1.0), recorder),
+        ):
+            wait_for(lambda: len(began) == 3, "the third connection", 30)
+            assert recorder.kinds(EventKind.CAMERA_LOST)[0].data["failure"] == "stalled"
+            # The reader may still be about to put the third in the place of the second.
+            wait_for(lambda: sum(one() is not None for one in began) == 1, "the others to go")
+    finally:
+        gc.enable()

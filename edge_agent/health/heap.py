@@ -39,7 +39,7 @@ class Heap:
         of CPU in page faults. Args: `ended` how many decoders have ended since the start.
         """
         if ended != self._ended:
-            gc.collect()  # an error and its traceback hold a connection and its packets
+            gc.collect()  # searches are rare, and what a cycle holds is not free yet
             if self._trim is not None:
                 self._trim(0)
         self._ended = ended

@@ -105,7 +105,7 @@ class Delivery:
                 asked_ns = self._wait_for_more(caught_up=caught_up)
             self._decoding.end()
         except av.FFmpegError as caught:
-            error = caught
+            error = caught.with_traceback(None)  # it would hold this frame, and all that is held
             self._decoding.end()
         finally:
             self._out.tally.hand_over()
