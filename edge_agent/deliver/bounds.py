@@ -16,6 +16,9 @@ BOUNDS, REFUSED = "bounds", "refused"
 #: Removing goes this far below the bound, so that the message which tells the gap has room.
 _SLACK = 0.02
 _CHUNK = 500
+#: The bytes of the file that are in use.
+USED_BYTES = """SELECT (page_count - freelist_count) * page_size
+    FROM pragma_page_count, pragma_freelist_count, pragma_page_size"""
 _GAPS_TOPIC = "%/gaps"
 
 
@@ -31,50 +34,36 @@ class GapRange:
         return self.last_seq - self.first_seq + 1
 
 
-@dataclass(frozen=True, slots=True)
-class Held:
-    """How many rows the file holds, how many of them are not acked, and the size of its pages."""
-
-    rows: int
-    depth: int
-    page_bytes: int
-
-
 @dataclass(slots=True)
 class Removed:
-    """How many rows were removed, how many of them the broker never had, and what is left."""
+    """How many rows were removed, and how many of them the broker never had."""
 
     rows: int = 0
     unacked: int = 0
-    used_bytes: int = 0  # of the file, before rows that are too old for their ring went
 
 
 def enforce_bounds(
-    db: sqlite3.Connection, settings: OutboxSettings, held: Held, uptime_ms: int
+    db: sqlite3.Connection, settings: OutboxSettings, rows: int, depth: int, uptime_ms: int
 ) -> Removed:
     """Remove what is too old, too many or too big; the oldest go first, acked ones before others.
 
-    Args: `held` is what the file holds now.
+    Args: `rows` and `depth` are the counts of all and of unacked rows now.
     """
-    removed, rows, depth = Removed(), held.rows, held.depth
+    removed = Removed()
     _remove_old(db, uptime_ms - int(settings.max_age_h * 3_600_000), removed)
     if rows - removed.rows > settings.max_rows:
         slack = max(2, int(settings.max_rows * _SLACK))
         _remove(db, rows - removed.rows - settings.max_rows + slack, rows, depth, removed)
     limit = settings.max_mb * 1e6
-    removed.used_bytes = used_bytes(db, held.page_bytes)
-    if removed.used_bytes > limit:
-        while rows > removed.rows and removed.used_bytes > limit * (1 - _SLACK):
+    if _used_bytes(db) > limit:
+        while rows > removed.rows and _used_bytes(db) > limit * (1 - _SLACK):
             _remove(db, max(1, min(_CHUNK, rows // 100)), rows, depth, removed)
-            removed.used_bytes = used_bytes(db, held.page_bytes)
     return removed
 
 
-def used_bytes(db: sqlite3.Connection, page_bytes: int) -> int:
-    """Return how many bytes of the file are in use."""
-    (pages,) = db.execute("PRAGMA page_count").fetchone()
-    (free,) = db.execute("PRAGMA freelist_count").fetchone()
-    return int((pages - free) * page_bytes)
+def _used_bytes(db: sqlite3.Connection) -> int:
+    (used,) = db.execute(USED_BYTES).fetchone()
+    return int(used)
 
 
 def _remove_old(db: sqlite3.Connection, before_ms: int, removed: Removed) -> None:

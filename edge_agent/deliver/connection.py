@@ -78,7 +78,6 @@ class Connection:
         self._grant: Grant | None = None
         self._lost: str | None = None
         self._pubacks: list[tuple[int, int]] = []
-        self._poll = select.poll()
         self._misc_at_s = 0.0
         self._publish_properties = _json_properties(PacketTypes.PUBLISH)
         self._client = client = Client(
@@ -159,7 +158,7 @@ class Connection:
         sock = client.socket()
         if sock is None:
             raise self._error(MQTTErrorCode.MQTT_ERR_CONN_LOST)
-        poll = self._poll
+        poll = select.poll()
         poll.register(sock.fileno(), select.POLLIN | (select.POLLOUT if client.want_write() else 0))
         if wake_fd is not None:
             poll.register(wake_fd, select.POLLIN)

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from edge_agent.clock import Clock
 from edge_agent.contract import encode_event
-from edge_agent.deliver.bounds import GapRange, Held, enforce_bounds, park, take_gaps, used_bytes
+from edge_agent.deliver.bounds import USED_BYTES, GapRange, enforce_bounds, park, take_gaps
 from edge_agent.deliver.event_queue import Batch
 from edge_agent.deliver.identity import Identity
 from edge_agent.deliver.ring_ages import RingAges
@@ -30,9 +30,10 @@ from edge_agent.types import Envelope, Event, EventKind, Json, Ring
 
 log = logging.getLogger(__name__)
 
-_FIGURES = """SELECT (SELECT min(seq) FROM outbox),
+#: First `seq`, when the oldest unacked row came, whether a gap is to be told, bytes in use.
+_FIGURES = f"""SELECT (SELECT min(seq) FROM outbox),
     (SELECT uptime_ms FROM outbox WHERE seq = (SELECT min(seq) FROM waiting)),
-    (SELECT first_seq FROM gap LIMIT 1)"""
+    EXISTS (SELECT 1 FROM gap), ({USED_BYTES})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,8 +160,7 @@ class Outbox:
         self._counters = _Counters(next_seq, rows, depth)
         self._uptime_base_ms = uptime_ms
         self._opened_ns = self._clock.mono_ns()
-        (self._page_bytes,) = db.execute("PRAGMA page_size").fetchone()
-        self._look(used_bytes(db, self._page_bytes))
+        self._look()
         if self._tally is not None:
             self._tally.open(db, self._clock.wall_ns())
         self._ring_ages.begin()
@@ -190,8 +190,9 @@ class Outbox:
             if announce_gaps and not done.gap_refused:
                 for event in self._gap_events():
                     counters = self._insert(counters, event, done)
-            held = Held(counters.rows, counters.depth, self._page_bytes)
-            removed = enforce_bounds(self._db, self._settings, held, self.uptime_ms())
+            removed = enforce_bounds(
+                self._db, self._settings, counters.rows, counters.depth, self.uptime_ms()
+            )
             self._ring_ages.enforce(self._db, self.uptime_ms(), removed)
             done.removed = removed.unacked
             counters = _Counters(
@@ -206,7 +207,7 @@ class Outbox:
         self._counters = counters
         if self._tally is not None and period_over:
             self._tally.committed(self._db)
-        self._look(removed.used_bytes)
+        self._look()
         return done
 
     def stats_wait_s(self) -> float:
@@ -288,18 +289,18 @@ class Outbox:
         clock = self._clock
         return Event(kind, severity_of(kind), clock.wall_ns(), clock.time_trusted(), data=data)
 
-    def _look(self, size_bytes: int) -> None:
-        """Take over what the file holds, after a commit. One statement: each costs some 15 µs."""
-        first_seq, oldest_ms, gap = self._db.execute(_FIGURES).fetchone()
+    def _look(self) -> None:
+        """Take over what the file holds, after a commit: one statement, each has its price."""
+        first_seq, oldest_ms, gaps_pending, used_bytes = self._db.execute(_FIGURES).fetchone()
         counters = self._counters
-        self.gaps_pending = gap is not None
+        self.gaps_pending = bool(gaps_pending)
         self.figures = Figures(
             stream_id=self.stream_id,
             first_seq=first_seq,
             last_seq=counters.next_seq - 1,
             rows=counters.rows,
             depth=counters.depth,
-            size_bytes=size_bytes,
+            size_bytes=used_bytes,
             oldest_ms=oldest_ms,
         )
 
