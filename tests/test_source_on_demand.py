@@ -139,26 +139,23 @@ def test_a_look_may_send_the_reader_back_to_the_keyframe_before() -> None:
     assert [ref.late for ref in after if ref.pts_ns < 6 * S] == [True] * 10
 
 
-def test_every_second_keyframe_keeps_what_lies_between_two_looks() -> None:
+@pytest.mark.parametrize(
+    ("plan", "woken", "asleep", "awake"),
+    [
+        (Asleep.EVERY_SECOND_KEYFRAME, 7, [3, 5, 7], [0, 1, 6, 8, 9]),
+        (Asleep.EVERY_FOURTH_KEYFRAME, 9, [5, 9], [0, 1, 6, 7, 8]),
+    ],
+)
+def test_rare_looks_keep_what_lies_between_two_of_them(
+    plan: Asleep, woken: int, asleep: list[int], awake: list[int]
+) -> None:
+    """What the look at `woken` shows may have come since the one at 5 s."""
     watch = ScriptedWatch(
-        sleeps=lambda at: 2 <= at < 7,
-        look_at={7: 5},
-        plan=(Asleep.EVERY_SECOND_KEYFRAME, "short GOPs"),
+        sleeps=lambda at: 2 <= at < woken, look_at={woken: 5}, plan=(plan, "sizes tell")
     )
     got, _ = played(clip(KINDS["h264"]), watch)
-    assert [at for at, awake, _ in watch.looks if not awake] == [3, 5, 7]
-    assert [at for at, awake, _ in watch.looks if awake] == [0, 1, 6, 8, 9]
-    assert min(r.pts_ns for r in got.refs if r.pts_ns >= 2 * S) == 5 * S
-
-
-def test_every_fourth_keyframe_keeps_what_lies_between_two_looks() -> None:
-    watch = ScriptedWatch(
-        sleeps=lambda at: 2 <= at < 9,
-        look_at={9: 5},
-        plan=(Asleep.EVERY_FOURTH_KEYFRAME, "audits bear the sizes out"),
-    )
-    got, _ = played(clip(KINDS["h264"]), watch)
-    assert [at for at, awake, _ in watch.looks if not awake] == [5, 9]
+    assert [at for at, is_awake, _ in watch.looks if not is_awake] == asleep
+    assert [at for at, is_awake, _ in watch.looks if is_awake] == awake
     assert min(r.pts_ns for r in got.refs if r.pts_ns >= 2 * S) == 5 * S
 
 

@@ -17,6 +17,7 @@ from edge_agent.commands.wakeup.trial import HeardWatch, Trial, run_always, run_
 from edge_agent.stage.wakeup_clips import Encoding, clip_file, encode_all
 from edge_agent.stage.wakeup_footage import add_noise, clocked, rainy
 from edge_agent.types import ClockSource, FrameRef, ObjectClass, Tracks
+from edge_agent.wakeup import TRUSTED_AFTER
 
 S = 1_000_000_000
 
@@ -151,7 +152,8 @@ class Nobody:
         raise AssertionError("the detector was asked twice for a frame")
 
 
-def test_one_cell_goes_through_the_agent_s_own_reader(tmp_path: Path) -> None:
+@pytest.mark.parametrize("audits", [0, TRUSTED_AFTER])
+def test_one_cell_goes_through_the_agent_s_own_reader(tmp_path: Path, audits: int) -> None:
     """A dark block walks in at 14 s and 34 s; the detections are given, the packets are real."""
     fps, length_s = 10, 48
     rng = np.random.default_rng(4)
@@ -176,7 +178,7 @@ def test_one_cell_goes_through_the_agent_s_own_reader(tmp_path: Path) -> None:
     finder = Finder(cast(Any, Nobody()), tmp_path / "found.npz", found)
     full = run_always(clip, finder, 5.0)
     assert len(full.tracks) == len(found)
-    got = run_on_demand(clip, finder, 5.0, HeardWatch(3.0, random.Random(1)))
+    got = run_on_demand(clip, finder, 5.0, HeardWatch(3.0, random.Random(1), audits=audits))
     judged = judge(full, got)
     assert [track.found for track in judged] == [True, True]
     assert all(track.delay_s == 0 for track in judged)
@@ -184,6 +186,8 @@ def test_one_cell_goes_through_the_agent_s_own_reader(tmp_path: Path) -> None:
     assert [wake.moved for wake in got.wakes if wake.reason != "audit"] == [True, True]
     assert got.report["wakes"]["fallback"] == 0
     assert 0 < got.asleep_s < got.length_s
+    assert got.report["audits"] >= audits
+    assert (got.report["asleep_plan"] == "every_fourth_keyframe") is (audits > 0)
 
 
 def test_what_was_found_is_found_again_on_disk(tmp_path: Path) -> None:

@@ -75,8 +75,8 @@ class HangUp:
     def nap(self, seconds: float, *, caught_up: bool = False) -> bool:
         """Wait until there is plenty to read, the connection ends, or `seconds` have passed.
 
-        Returns at once, and False, where the socket is not known, or where something can be read
-        now and the reader has not `caught_up`: then that is the beginning of a picture to come.
+        Returns at once, and False, where the socket is not known or something can be read now. A
+        reader that has `caught_up` naps all the same: that is the beginning of the next picture.
         The reader's thread alone calls this: it would read from the same socket. "Plenty" is
         less than what the peer may send without waiting, so it is never held up.
         Source: socket(7), SO_RCVLOWAT.

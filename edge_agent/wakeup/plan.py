@@ -11,12 +11,11 @@ _RARE_S = 5.0  # keyframes rarer than this are too late to be looked at alone
 _SHORT_S, _MIDDLING_S = 1.3, 2.2
 #: Where sizes tell and audits have borne them out, a look each so many seconds will do.
 _TRUSTED_S = 9.0
-_LOOKING_AT = {
-    1: Asleep.KEYFRAMES,
-    2: Asleep.EVERY_SECOND_KEYFRAME,
-    4: Asleep.EVERY_FOURTH_KEYFRAME,
-    8: Asleep.EVERY_EIGHTH_KEYFRAME,
-}
+_RAREST_FIRST = (
+    Asleep.EVERY_EIGHTH_KEYFRAME,
+    Asleep.EVERY_FOURTH_KEYFRAME,
+    Asleep.EVERY_SECOND_KEYFRAME,
+)
 
 
 def choose_plan(
@@ -53,10 +52,11 @@ def choose_plan(
         return Asleep.KEYFRAMES, text
     tells = sizes_serve or rate_control == "quality"
     if tells and audits.settled:
-        text += f", {audits.audits} audits bear them out"
-        return _LOOKING_AT[max(n for n in _LOOKING_AT if n == 1 or n * gop_s <= _TRUSTED_S)], text
-    seldom = gop_s <= _SHORT_S and rate_control != "even"
-    return _LOOKING_AT[2 if seldom or (tells and gop_s <= _MIDDLING_S) else 1], text
+        fitting = (p for p in _RAREST_FIRST if p.keyframes_a_look * gop_s <= _TRUSTED_S)
+        return next(fitting, Asleep.KEYFRAMES), f"{text}, {audits.audits} audits bear them out"
+    if gop_s <= (_MIDDLING_S if tells else _SHORT_S) and (tells or rate_control != "even"):
+        return Asleep.EVERY_SECOND_KEYFRAME, text
+    return Asleep.KEYFRAMES, text
 
 
 def _said_of_sizes(sizes: SizeSignal, proof: Proof, rate_control: str) -> str:

@@ -25,7 +25,7 @@ from edge_agent.types import Json
 #: A trial of the search: long enough to see drops, short enough for eight of them.
 _TRIAL_S, _TRIAL_WARMUP_S = 12.0, 5.0
 #: Other programs learn nothing about their cameras: so long is enough for them.
-_PEERS_WARM_UP_S = 30.0
+_PEERS_WARMUP_S = 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +73,7 @@ def measure_capacity(asked: Asked, tell: Teller | None = None) -> dict[str, Json
             runs.append(measured.run(bed, asked.seconds, asked.warmup))
             if places:
                 agent_ms = runs[-1].cpu_s / runs[-1].seconds / len(bed.urls) * 1e3
-                times = Times(asked.seconds, min(asked.warmup, _PEERS_WARM_UP_S))
+                times = Times(asked.seconds, min(asked.warmup, _PEERS_WARMUP_S))
                 peers.append(measure_peers(places, few, agent_ms, load.target_fps, times, tell))
         runs.sort(key=lambda run: run.cpu_s / run.seconds)
         report = _report(asked, load, own, bed, runs[len(runs) // 2], found)

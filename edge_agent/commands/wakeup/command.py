@@ -60,7 +60,7 @@ def command(
     processes: Annotated[int, typer.Option(min=1, max=16)] = 2,
     trusted: Annotated[
         bool,
-        typer.Option(help="As if five audits had missed nothing: a look each 8 s may do."),
+        typer.Option(help="As if five audits had missed nothing: a look each 9 s may do."),
     ] = False,
     json_file: Annotated[Path | None, typer.Option("--json", help="Write every line.")] = None,
     markdown: Annotated[Path | None, typer.Option(help="Write the tables.")] = None,
@@ -124,10 +124,8 @@ def run_cell(bench: Bench, cell: Cell, clip: Path, finder: Finder) -> list[Line]
     """Return a cell's lines, one a round. Raises: AgentError."""
     full = run_always(clip, finder, _FPS)
     finder.save()
-    watch = HeardWatch(_QUIET_S, random.Random(_SEED))
-    if bench.trusted:
-        watch.audits.audits = TRUSTED_AFTER
-    lines, audits, misses = [], watch.audits.audits, 0
+    lines, audits, misses = [], TRUSTED_AFTER if bench.trusted else 0, 0
+    watch = HeardWatch(_QUIET_S, random.Random(_SEED), audits=audits)
     for number in range(1, _ROUNDS + 1):
         got = run_on_demand(clip, finder, _FPS, watch)
         lines.append(_line(bench, cell, number, full, got, (audits, misses)))

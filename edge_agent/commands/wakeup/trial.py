@@ -65,8 +65,10 @@ class Trial:
 class HeardWatch(WakeWatch):
     """A watch whose sleeping and waking is noted in a trial."""
 
-    def __init__(self, quiet_s: float, rng: random.Random) -> None:
+    def __init__(self, quiet_s: float, rng: random.Random, *, audits: int = 0) -> None:
+        """Begin as if so many `audits` had been held and nothing was missed."""
         super().__init__(quiet_s=quiet_s, rng=rng)
+        self.audits.audits = audits
         self.trial = Trial()
         self._slept_s: float | None = None
 
