@@ -20,26 +20,8 @@ from tests.wakeup_traces import Played, Scene, crf, new_watch, play
 _WALK_EVERY_S, _WALK_S = 180.0, 8.0
 _UNSEEN_S = 10.0
 _FIRST_S = 120.0  # nobody comes before
-_LATE_S, _LINGERS_S = 0.4, 2.0  # a track begins so much later than the walk, and ends later
 
 Span = tuple[float, float]
-
-
-class QuickScene(Scene):
-    """A scene that finds its walks in a day of them by bisection."""
-
-    def moves(self, time_s: float) -> bool:
-        return _within(self.busy, time_s, 0.0, 0.0)
-
-    def tracked(self, time_s: float) -> bool:
-        return any(
-            _within(spans, time_s, _LATE_S, _LINGERS_S) for spans in (self.busy, self.unseen)
-        )
-
-
-def _within(spans: Sequence[Span], time_s: float, late_s: float, lingers_s: float) -> bool:
-    index = bisect_right(spans, (time_s - late_s, float("inf"))) - 1
-    return index >= 0 and time_s < spans[index][1] + lingers_s
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +43,7 @@ def one_camera(seed: int, unseen_every_s: float, seconds: float) -> Outcome:
     busy = _walks(rng, _WALK_EVERY_S, _WALK_S, seconds)
     unseen = _walks(rng, unseen_every_s, _UNSEEN_S, seconds)
     watch = new_watch(seed=seed)
-    played = play(watch, QuickScene(busy, crf, unseen=unseen), seconds)
+    played = play(watch, Scene(busy, crf, unseen=unseen), seconds)
     sleeps = _sleeps(played, seconds)
     # What the signals show is decoded from before it began, so only the unseen is slept through.
     slept_s = sum(_common_s(walk, sleeps) for walk in unseen)

@@ -1,8 +1,10 @@
 """Cameras made of numbers: packet sizes, looks and tracks, and a reader that sleeps and wakes."""
 
 import random
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from math import inf
 
 import numpy as np
 
@@ -55,7 +57,7 @@ class Played:
 
 @dataclass(slots=True)
 class Scene:
-    """Who moves when, and how the camera encodes it."""
+    """Who moves when (spans in order, apart by some seconds), and how the camera encodes it."""
 
     busy: Sequence[tuple[float, float]] = ()
     sizes: Sizes = crf
@@ -66,10 +68,23 @@ class Scene:
     look: Callable[[float], ByteArray] | None = None
 
     def moves(self, time_s: float) -> bool:
-        return any(a <= time_s < b for a, b in self.busy)
+        return _within(self.busy, time_s)
 
     def tracked(self, time_s: float) -> bool:
-        return any(a + 0.4 <= time_s < b + 2 for a, b in (*self.busy, *self.unseen))
+        return any(
+            _within(spans, time_s, late_s=0.4, lingers_s=2.0) for spans in (self.busy, self.unseen)
+        )
+
+
+def _within(
+    spans: Sequence[tuple[float, float]],
+    time_s: float,
+    *,
+    late_s: float = 0.0,
+    lingers_s: float = 0.0,
+) -> bool:
+    index = bisect_right(spans, (time_s - late_s, inf)) - 1
+    return index >= 0 and time_s < spans[index][1] + lingers_s
 
 
 _NOISE = np.random.default_rng(6).normal(0, 1.5, (16, 90, 160))
