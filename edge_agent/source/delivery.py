@@ -16,6 +16,7 @@ from edge_agent.source.look import Looker
 from edge_agent.source.measures import StreamMeasures
 from edge_agent.source.on_demand import DecodeOnDemand
 from edge_agent.source.outlet import Outlet, Outlets, StreamFacts
+from edge_agent.source.ratio import Ratio
 from edge_agent.source.ring import Arrival, Held, PacketRing
 from edge_agent.source.vigil import Vigil
 from edge_agent.types import Json
@@ -42,8 +43,7 @@ class Delivery:
         self._paced = self._file and outlets.camera.realtime
         self._naps = not self._file and outlets.camera.transport is Transport.TCP
         self._tick_s = connection.time_base
-        # Whole numbers: a Fraction's parts are asked for in Python, for each packet.
-        self._tick_ns = self._tick_s.numerator * _NS, self._tick_s.denominator
+        self._tick_ns = Ratio(self._tick_s * _NS)
         frame_ticks = 1 / (Fraction(connection.declared_fps or _FALLBACK_FPS) * self._tick_s)
         self._frame_ticks = frame_ticks
         self._raw_file = self._file and connection.stream.start_time is None
@@ -194,8 +194,8 @@ class Delivery:
         A file without timestamps (a raw elementary stream) counts its pictures instead.
         """
         if packet.dts is not None:
-            return self._ns(packet.dts)
-        return self._ns(int(self._packets * self._frame_ticks)) if self._raw_file else None
+            return self._tick_ns.of(packet.dts)
+        return self._tick_ns.of(int(self._packets * self._frame_ticks)) if self._raw_file else None
 
     def _take(self, held: Held) -> None:
         tally, size, arrival = self._out.tally, held.packet.size, held.arrival
@@ -206,9 +206,6 @@ class Delivery:
         self._decoding.take(held)
         if tally.hand_over(arrival.mono_ns) and self._decoding.asleep:
             tally.spend("receive")
-
-    def _ns(self, ticks: int) -> int:
-        return ticks * self._tick_ns[0] // self._tick_ns[1]
 
     def state(self) -> dict[str, Json]:
         """Return what this connection really gives; from any thread."""

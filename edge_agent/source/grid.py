@@ -2,6 +2,8 @@
 
 from fractions import Fraction
 
+from edge_agent.source.ratio import Ratio
+
 
 class PtsGrid:
     """Chooses the first frame at or after each k / target_fps of one connection.
@@ -15,8 +17,7 @@ class PtsGrid:
         if target_fps <= 0 or time_base <= 0:
             raise ValueError(f"pts grid: {target_fps} fps in time base {time_base}")
         # Grid points per tick; str() so that 29.97 is 2997/100 and not its binary neighbour.
-        rate = Fraction(str(target_fps)) * time_base
-        self._rate = rate.numerator, rate.denominator
+        self._rate = Ratio(Fraction(str(target_fps)) * time_base)
         self._origin: int | None = None
         self._cell = -1
 
@@ -34,7 +35,7 @@ class PtsGrid:
         """Return whether the frame at `pts` (ticks, rising) is the first in a cell of the grid."""
         if self._origin is None:
             self._origin = pts
-        cell = (pts - self._origin) * self._rate[0] // self._rate[1]
+        cell = self._rate.of(pts - self._origin)
         if cell <= self._cell:
             return False
         self._cell = cell

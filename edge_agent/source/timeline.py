@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from fractions import Fraction
 
+from edge_agent.source.ratio import Ratio
+
 #: A stream that runs ahead of the clock by more than this has jumped.
 JUMP_NS = 3_000_000_000
 #: The least step of the timeline.
@@ -28,7 +30,7 @@ class Timeline:
     def __init__(self) -> None:
         self._last_ns: int | None = None
         self._last_mono_ns = 0
-        self._tick_ns = 1_000_000_000, 90_000  # as a fraction, in whole numbers
+        self._tick_ns = Ratio(Fraction(1_000_000_000, 90_000))
         self._forward_jumps = True
         self._gap_ns: int | None = None
         self._anchor: tuple[int, int] | None = None  # (pts, pts_ns)
@@ -44,7 +46,7 @@ class Timeline:
             timestamps is the content's own (files); `gap_ns` the step to the first frame,
             None for the time that passes until it comes.
         """
-        self._tick_ns = time_base.numerator * 1_000_000_000, time_base.denominator
+        self._tick_ns = Ratio(time_base * 1_000_000_000)
         self._forward_jumps = forward_jumps
         self._gap_ns = gap_ns
         self._anchor = None
@@ -56,11 +58,11 @@ class Timeline:
         """
         if self._anchor is None:
             return self._anchor_at(pts, mono_ns, self._gap_ns)
-        step_ns = self._ns(pts - self._last_pts)
+        step_ns = self._tick_ns.of(pts - self._last_pts)
         waited_ns = mono_ns - self._last_mono_ns
         if step_ns < 0 or (step_ns == 0 and waited_ns > JUMP_NS):
             return self._jump(pts, mono_ns, step_ns - waited_ns)
-        pts_ns = self._anchor[1] + self._ns(pts - self._anchor[0])
+        pts_ns = self._anchor[1] + self._tick_ns.of(pts - self._anchor[0])
         lead_ns = pts_ns - mono_ns
         ahead_ns = lead_ns - self._lead_ns
         if self._forward_jumps and ahead_ns > JUMP_NS:
@@ -89,6 +91,3 @@ class Timeline:
         self._last_ns = pts_ns
         self._last_mono_ns = mono_ns
         return Placed(pts_ns)
-
-    def _ns(self, ticks: int) -> int:
-        return ticks * self._tick_ns[0] // self._tick_ns[1]
