@@ -34,7 +34,10 @@ class Decoder:
     def decode(self, packet: "av.Packet[VideoStream]", arrival: Arrival) -> list[Shown]:
         """Return the pictures that `packet` completes, in display order, each with its arrival."""
         packet.opaque = arrival
-        self._remember(packet.pts, arrival)
+        by_pts = self._by_pts  # hardware decoders lose what a packet carries
+        by_pts[packet.pts] = arrival
+        if len(by_pts) > _KEPT_ARRIVALS:
+            del by_pts[next(iter(by_pts))]
         return self._pictures(packet, arrival)
 
     def decode_alone(self, packet: "av.Packet[VideoStream]", arrival: Arrival) -> list[Shown]:
@@ -72,17 +75,13 @@ class Decoder:
             self._tally.refused += 1
             return []
         self._tally.decoded += len(frames)
-        return [(frame, self._arrival(frame, latest)) for frame in frames]
-
-    def _arrival(self, frame: av.VideoFrame, latest: Arrival) -> Arrival:
-        carried = cast("Arrival | None", frame.opaque)
-        return carried or self._by_pts.get(frame.pts, latest)
-
-    def _remember(self, pts: int | None, arrival: Arrival) -> None:
-        """Keep the arrival by pts: hardware decoders lose what a packet carries."""
-        self._by_pts[pts] = arrival
-        if len(self._by_pts) > _KEPT_ARRIVALS:
-            del self._by_pts[next(iter(self._by_pts))]
+        shown: list[Shown] = []
+        for frame in frames:
+            carried = frame.opaque
+            if not isinstance(carried, Arrival):
+                carried = self._by_pts.get(frame.pts, latest)
+            shown.append((frame, carried))
+        return shown
 
 
 def begin_context(template: VideoCodecContext) -> VideoCodecContext:

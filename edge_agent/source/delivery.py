@@ -93,23 +93,28 @@ class Delivery:
         self._out.framer.begin(self._facts.number, self._tick_s, gap_ns=gap_ns)
         self._out.tally.begin()
         error = None
-        asked_ns = self._clock.mono_ns()
+        mono_ns = self._clock.mono_ns
+        asked_ns = mono_ns()
         try:
             for packet in self._connection.packets():
-                caught_up = self._clock.mono_ns() - asked_ns >= _WAITED_NS
-                arrival = self._arrive(packet, asked_ns)
+                now_ns = mono_ns()
+                arrival = self._arrive(packet, asked_ns, now_ns)
                 if arrival is None:
                     return None
                 if packet.size:
                     self._take(Held(packet, arrival))
-                asked_ns = self._wait_for_more(caught_up=caught_up)
+                if self._naps and self._decoding.asleep:
+                    self._wait_for_more(caught_up=now_ns - asked_ns >= _WAITED_NS)
+                else:
+                    self._napped_ns = None
+                asked_ns = mono_ns()
             self._decoding.end()
         except av.FFmpegError as caught:
             error = caught.with_traceback(None)  # it would hold this frame, and all that is held
             self._decoding.end()
         finally:
             self._out.tally.hand_over()
-        return self._why_it_ended(error, (self._clock.mono_ns() - asked_ns) / _NS)
+        return self._why_it_ended(error, (mono_ns() - asked_ns) / _NS)
 
     def _why_it_ended(self, error: Exception | None, silent_s: float) -> Failure | None:
         if not self._file:
@@ -121,27 +126,26 @@ class Delivery:
             return file_failure(error)
         return None if self.pictures else Failure(FailureWord.FILE, "holds no picture")
 
-    def _wait_for_more(self, *, caught_up: bool) -> int:
-        """Let a sleeping camera's packets gather; return when the next one is asked for.
+    def _wait_for_more(self, *, caught_up: bool) -> None:
+        """Let a sleeping camera's packets gather.
 
         The parser gives a picture when it sees the next one begin, so the rest of that can nearly
         always be read: it alone must not keep the reader from napping.
         """
         asked_ns = self._clock.mono_ns()
         hang_up = self._connection.hang_up
-        if not self._naps or hang_up is None or not self._decoding.asleep:
-            self._napped_ns = None
-        elif hang_up.nap(_NAP_S, caught_up=caught_up):
+        if hang_up is not None and hang_up.nap(_NAP_S, caught_up=caught_up):
             self._napped_ns = asked_ns
-            asked_ns = self._clock.mono_ns()
-        return asked_ns
 
-    def _arrive(self, packet: "av.Packet[VideoStream]", asked_ns: int) -> Arrival | None:
-        """Return the arrival of `packet`, asked for at `asked_ns`; None to stop."""
+    def _arrive(
+        self, packet: "av.Packet[VideoStream]", asked_ns: int, now_ns: int
+    ) -> Arrival | None:
+        """Return the arrival of `packet`, asked for at `asked_ns`, read now; None to stop."""
         if self._out.pause(self._ahead_s(packet) if self._paced else 0.0):
             return None
-        now_ns = self._clock.mono_ns()
-        if not self._file and now_ns - asked_ns >= self._connection.read_timeout_s * _NS:
+        if self._file:
+            now_ns = self._clock.mono_ns()
+        elif now_ns - asked_ns >= self._connection.read_timeout_s * _NS:
             now_ns = asked_ns  # held by the parser since then: the silence let it go
         stream_ns = self._stream_ns(packet)
         return Arrival(
@@ -173,10 +177,12 @@ class Delivery:
         FFmpeg's parser hands the first report inside a running stream to the picture before
         the one it is meant for, so that one is passed over.
         """
-        wall_ns = _reported_wall_ns(packet)
-        first_of_all = self._packets == 0
+        wall_ns = None
+        for side in packet.iter_sidedata():  # most have none
+            if side.data_type == "prft":
+                wall_ns = _reported_wall_ns(bytes(side))
         started, self._reports = self._reports, wall_ns is not None
-        return wall_ns if started or first_of_all else None
+        return wall_ns if started or self._packets == 0 else None
 
     def _ahead_s(self, packet: "av.Packet[VideoStream]") -> float:
         """Return how long a file's packet still has until it is due."""
@@ -257,15 +263,11 @@ def read_facts(connection: Connection, number: int, camera: CameraSettings) -> S
     )
 
 
-def _reported_wall_ns(packet: "av.Packet[VideoStream]") -> int | None:
-    """Return when `packet` was taken by the camera's sender reports, None without any.
+def _reported_wall_ns(prft: bytes) -> int | None:
+    """Return when a packet was taken by its AVProducerReferenceTime, None where that cannot be.
 
-    The side data is an AVProducerReferenceTime: int64 µs since 1970, then flags.
-    Source: libavcodec/defs.h.
+    That is int64 µs since 1970, then flags. Source: libavcodec/defs.h.
     """
-    for side in packet.iter_sidedata():  # most have none
-        if side.data_type == "prft":
-            micros: int = struct.unpack_from("<q", bytes(side))[0]
-            wall_ns = micros * 1000
-            return wall_ns if wall_ns >= _EARLIEST_WALL_NS else None
-    return None
+    (micros,) = struct.unpack_from("<q", prft)
+    wall_ns = int(micros) * 1000
+    return wall_ns if wall_ns >= _EARLIEST_WALL_NS else None

@@ -42,7 +42,7 @@ class Feedback:
 
     def news(self) -> list[Analysed]:
         """Return what was told since the last call; frames that were dropped are left out."""
-        found = []
+        found: list[Analysed] = []
         while self._told:
             ref, moving = self._told.popleft()
             stream_ns = self._find(ref)

@@ -19,6 +19,7 @@ from edge_agent.types import ClockSource, Frame, FrameRef, Wh
 class Taken:
     """What became of one picture: a frame to analyse if the grid chose it, and what changed."""
 
+    pts_ns: int | None = None  # where it stands, if the grid chose it
     frame: Frame | None = None
     resized: tuple[Wh, Wh] | None = None  # from, to
     jump_ns: int | None = None
@@ -60,44 +61,45 @@ class Framer:
 
     def take(
         self, picture: av.VideoFrame, pts: int | None, arrival: Arrival, *, late: bool = False
-    ) -> Taken:
-        """Return what `picture`, at `pts` ticks, comes to. Pictures in display order."""
-        taken = Taken()
-        wh = (picture.width, picture.height)
-        if self.wh is not None and self.wh != wh:
-            taken.resized = (self.wh, wh)
-        self.wh = wh
-        pts_ns = self._place(taken, pts, arrival)
-        if pts_ns is not None:
+    ) -> Taken | None:
+        """Return what `picture`, at `pts` ticks, comes to; None: nothing, as of most of them.
+
+        Pictures in display order.
+        """
+        taken = self._place(pts, arrival)
+        before, self.wh = self.wh, (picture.width, picture.height)
+        if before is not None and before != self.wh:
+            taken = taken or Taken()
+            taken.resized = (before, self.wh)
+        if taken is not None and (pts_ns := taken.pts_ns) is not None:
             wall = self._wall(taken, pts_ns, arrival)
             if self._slept:
                 self._slept, self._awake_pts_ns = False, pts_ns
-            taken.frame = Frame(self._ref(picture, pts_ns, arrival, wall, late), AvPicture(picture))
+            ref = self._ref(self.wh, pts_ns, arrival, wall, late)
+            taken.frame = Frame(ref, AvPicture(picture))
             self._index += 1
         return taken
 
-    def pass_over(self, pts: int, arrival: Arrival) -> Taken:
+    def pass_over(self, pts: int, arrival: Arrival) -> Taken | None:
         """Let a picture go by that is not decoded, as `take` would: the clock and the grid go on.
 
         So the frames that are chosen afterwards are those that full decoding would choose.
         """
-        taken = Taken()
-        pts_ns = self._place(taken, pts, arrival)
-        if pts_ns is not None:
-            self._wall(taken, pts_ns, arrival)
+        taken = self._place(pts, arrival)
+        if taken is not None and taken.pts_ns is not None:
+            self._wall(taken, taken.pts_ns, arrival)
             self._index += 1
         return taken
 
-    def _place(self, taken: Taken, pts: int | None, arrival: Arrival) -> int | None:
-        """Return the `pts_ns` of the picture at `pts` where the grid chooses it, else None."""
+    def _place(self, pts: int | None, arrival: Arrival) -> Taken | None:
+        """Return the place of the picture at `pts`; None: not chosen, and no jump."""
         placed = None if pts is None else self._timeline.place(pts, arrival.mono_ns)
         if pts is None or placed is None or self._grid is None:
             return None
         if placed.jump_ns is not None:
-            taken.jump_ns = placed.jump_ns
             self._mapping.restart(placed.jump_ns)
-            self._grid.restart()
-        return placed.pts_ns if self._grid.choose(pts) else None
+            self._grid.restart()  # so it chooses this one
+        return Taken(placed.pts_ns, jump_ns=placed.jump_ns) if self._grid.choose(pts) else None
 
     def _wall(self, taken: Taken, pts_ns: int, arrival: Arrival) -> WallTime:
         agent_ns = self.clock.wall_ns() - self.clock.mono_ns()
@@ -107,7 +109,7 @@ class Framer:
         return wall
 
     def _ref(
-        self, picture: av.VideoFrame, pts_ns: int, arrival: Arrival, wall: WallTime, late: bool
+        self, wh: Wh, pts_ns: int, arrival: Arrival, wall: WallTime, late: bool
     ) -> FrameRef:
         return FrameRef(
             camera_id=self.camera.id,
@@ -118,7 +120,7 @@ class Framer:
             wall_ns=wall.wall_ns,
             clock_source=wall.source,
             time_trusted=wall.near_agent and self.clock.time_trusted(),
-            wh=(picture.width, picture.height),
+            wh=wh,
             awake_pts_ns=self._awake_pts_ns,
             late=late,
         )

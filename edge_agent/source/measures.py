@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 _WINDOW_S = 10
 _NS = 1_000_000_000
+_NS_OF_WINDOW = _WINDOW_S * _NS
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,7 +37,12 @@ class StreamMeasures:
         if stream_ns is not None:
             if keyframe:
                 self._note_keyframe(stream_ns)
-            self._note_second(stream_ns)
+            marks = self._marks
+            if not marks or not 0 <= stream_ns - self._last_ns < _NS_OF_WINDOW:
+                self._begin_at(stream_ns)
+            elif stream_ns - marks[-1][0] >= _NS:
+                marks.append((stream_ns, self._packets, self._bytes))
+            self._last_ns, self._last = stream_ns, self._packets
         self._packets += 1
         self._bytes += size
 
@@ -46,14 +52,12 @@ class StreamMeasures:
             self._interval = (stream_ns - before_ns, self._packets - before)
         self._keyframe = (stream_ns, self._packets)
 
-    def _note_second(self, stream_ns: int) -> None:
-        since_ns = stream_ns - self._last_ns if self._marks else 0
-        if not 0 <= since_ns < _WINDOW_S * _NS:  # the timestamps jumped
+    def _begin_at(self, stream_ns: int) -> None:
+        """Begin, or begin anew: the timestamps jumped."""
+        if self._marks:
             self._marks.clear()
             self._keyframe = None
-        if not self._marks or stream_ns - self._marks[-1][0] >= _NS:
-            self._marks.append((stream_ns, self._packets, self._bytes))
-        self._last_ns, self._last = stream_ns, self._packets
+        self._marks.append((stream_ns, self._packets, self._bytes))
 
     def rates(self) -> Rates:
         """Return what was measured so far; may be asked from any thread."""

@@ -80,6 +80,8 @@ class Outlet:
             pts = int(self.pictures * self._facts.counted_ticks)
         self.pictures += 1
         taken = self._out.framer.take(picture, pts, arrival, late=late)
+        if taken is None:
+            return
         self._tell_changes(taken)
         if taken.frame is None:
             return
@@ -104,7 +106,9 @@ class Outlet:
     def pass_over(self, pts: int, arrival: Arrival) -> None:
         """Let a picture go by that is not decoded."""
         self.pictures += 1
-        self._tell_changes(self._out.framer.pass_over(pts, arrival))
+        taken = self._out.framer.pass_over(pts, arrival)
+        if taken is not None:
+            self._tell_changes(taken)
 
     def _tell_live(self, picture: av.VideoFrame, arrival: Arrival) -> None:
         number = self._facts.number

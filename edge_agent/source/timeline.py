@@ -11,7 +11,7 @@ JUMP_NS = 3_000_000_000
 _STEP_NS = 1_000_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Placed:
     """Where a frame stands; `jump_ns` is how far the stream's own timestamps jumped, else None."""
 
@@ -58,10 +58,11 @@ class Timeline:
         """
         if self._anchor is None:
             return self._anchor_at(pts, mono_ns, self._gap_ns)
-        step_ns = self._tick_ns.of(pts - self._last_pts)
-        waited_ns = mono_ns - self._last_mono_ns
-        if step_ns < 0 or (step_ns == 0 and waited_ns > JUMP_NS):
-            return self._jump(pts, mono_ns, step_ns - waited_ns)
+        if pts <= self._last_pts:
+            waited_ns = mono_ns - self._last_mono_ns
+            if pts == self._last_pts and waited_ns <= JUMP_NS:
+                return None
+            return self._jump(pts, mono_ns, self._tick_ns.of(pts - self._last_pts) - waited_ns)
         pts_ns = self._anchor[1] + self._tick_ns.of(pts - self._anchor[0])
         lead_ns = pts_ns - mono_ns
         ahead_ns = lead_ns - self._lead_ns
@@ -69,7 +70,8 @@ class Timeline:
             return self._jump(pts, mono_ns, ahead_ns)
         if self._last_ns is not None and pts_ns <= self._last_ns:
             return None
-        self._lead_ns = max(self._lead_ns, lead_ns)
+        if ahead_ns > 0:
+            self._lead_ns = lead_ns
         return self._keep(pts, pts_ns, mono_ns)
 
     def _jump(self, pts: int, mono_ns: int, jump_ns: int) -> Placed:
