@@ -17,14 +17,14 @@ from typing import Annotated
 import typer
 
 from edge_agent.commands.bench.bed import SceneKind, make_clips, staged_manifest
-from edge_agent.commands.bench.memory import BareLanes, FullLanes, read_pictures
+from edge_agent.commands.bench.memory import BareLanes, FullLanes, Reel, read_reels
 from edge_agent.commands.bench.options import Model, Size, clip_seconds, size_of
 from edge_agent.commands.bench.tell import Teller
 from edge_agent.settings import Plan
 from edge_agent.stage.feed_clips import FeedRecipe
-from edge_agent.types import Json, Picture, Wh
+from edge_agent.types import Json, Wh
 
-_PICTURES = 48
+_PICTURES = 12  # of each scene
 _FIRST_LOOK_S = 1.0
 
 
@@ -42,11 +42,11 @@ def command(
 ) -> None:
     """Measure images a second of the lanes against bare ONNX Runtime, both from memory."""
     tell = Teller()
-    pictures = busy_pictures(size_of(size), tell)
+    reels = busy_reels(size_of(size), tell)
     report = (
-        measure_quick(model, pictures)
+        measure_quick(model, reels)
         if quick
-        else measure_lanes(model, pictures, rounds, seconds, tell)
+        else measure_lanes(model, reels, rounds, seconds, tell)
     )
     text = json.dumps(report, indent=1)
     if json_file == "-":
@@ -71,11 +71,11 @@ def lanes_lines(report: dict[str, Json]) -> list[str]:
     return lines
 
 
-def measure_quick(manifest: Path | None, pictures: Sequence[Picture]) -> dict[str, Json]:
+def measure_quick(manifest: Path | None, reels: Sequence[Reel]) -> dict[str, Json]:
     """Return the throughput of the lanes alone, on the cores that this process may use."""
     plan = Plan(lanes=len(os.sched_getaffinity(0)))
     with staged_manifest(manifest) as place:
-        lanes = FullLanes(place, plan, pictures)
+        lanes = FullLanes(place, plan, reels)
         rates = [lanes.measure(2.0) for _ in range(3)]
     return {
         "lanes_images_s": statistics.median(rate.images_s for rate in rates),
@@ -87,25 +87,25 @@ def measure_quick(manifest: Path | None, pictures: Sequence[Picture]) -> dict[st
 def inference_ms(manifest: Path | None, tell: Teller) -> float:
     """Return the CPU milliseconds of scaling a 1080p picture and one inference, on one thread."""
     with staged_manifest(manifest) as place:
-        lane = BareLanes(place, Plan(lanes=1), busy_pictures(size_of("1080p"), tell))
+        lane = BareLanes(place, Plan(lanes=1), busy_reels(size_of("1080p"), tell))
         rates = [lane.measure(1.0).images_cpu_s for _ in range(3)]
     return 1e3 / statistics.median(rates)
 
 
 def measure_lanes(
     manifest: Path | None,
-    pictures: Sequence[Picture],
+    reels: Sequence[Reel],
     rounds: int,
     seconds: float,
     tell: Teller,
 ) -> dict[str, Json]:
     """Return the lanes' and the bare throughput, and the median of the rounds' ratios."""
     with staged_manifest(manifest) as place:
-        bare = {plan: BareLanes(place, plan, pictures) for plan in _plans()}
+        bare = {plan: BareLanes(place, plan, reels) for plan in _plans()}
         first = {plan: side.measure(_FIRST_LOOK_S).images_s for plan, side in bare.items()}
         best = max(first, key=lambda plan: first[plan])
         tell.line(f"best bare plan: {_words(best)}")
-        lanes = FullLanes(place, best, pictures)
+        lanes = FullLanes(place, best, reels)
         lanes.measure(_FIRST_LOOK_S)
         pairs = []
         for number in range(1, rounds + 1):
@@ -136,10 +136,10 @@ def _plans() -> list[Plan]:
     ]
 
 
-def busy_pictures(wh: Wh, tell: Teller) -> list[Picture]:
-    """Return decoded pictures of the busy scene, spread over its clips."""
+def busy_reels(wh: Wh, tell: Teller) -> list[Reel]:
+    """Return decoded pictures of the busy scene's clips."""
     recipe = FeedRecipe(wh=wh, seconds=clip_seconds(25, 50))
-    return read_pictures(make_clips(SceneKind.BUSY, recipe, tell).values(), _PICTURES)
+    return read_reels(make_clips(SceneKind.BUSY, recipe, tell).values(), _PICTURES)
 
 
 def _words(plan: Plan) -> str:

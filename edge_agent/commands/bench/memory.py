@@ -35,18 +35,21 @@ _PERIOD_NS = 200_000_000
 _LANES_END_S = 60.0
 
 
-def read_pictures(clips: Iterable[Path], count: int) -> list[Picture]:
-    """Return `count` decoded pictures, spread over the clips and over their time."""
-    files = list(clips)
-    each = -(-count // len(files))
-    pictures: list[Picture] = []
-    for file in files:
-        with av.open(str(file)) as clip:
-            video = clip.streams.video[0]
-            video.codec_context.thread_count = 1
-            step = max(1, (video.frames or each) // each)
-            pictures += [AvPicture(p) for p in islice(clip.decode(video), 0, each * step, step)]
-    return pictures[:count]
+#: Decoded pictures of one scene, in their order and `_PERIOD_NS` apart.
+Reel = list[Picture]
+
+
+def read_reels(clips: Iterable[Path], count: int) -> list[Reel]:
+    """Return the first `count` decoded pictures of each clip that an agent would analyse."""
+    return [_read_reel(clip, count) for clip in clips]
+
+
+def _read_reel(file: Path, count: int) -> Reel:
+    with av.open(str(file)) as clip:
+        video = clip.streams.video[0]
+        video.codec_context.thread_count = 1
+        step = max(1, round(float(video.average_rate or 25) * _PERIOD_NS / 1e9))
+        return [AvPicture(p) for p in islice(clip.decode(video), 0, count * step, step)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,9 +63,9 @@ class Rate:
 class FullLanes:
     """The agent's hot loop: slots, lanes, detector, tracker, rules; events go nowhere."""
 
-    def __init__(self, manifest: Path, plan: Plan, pictures: Sequence[Picture]) -> None:
+    def __init__(self, manifest: Path, plan: Plan, reels: Sequence[Reel]) -> None:
         self._plan = plan
-        self._pictures = pictures
+        self._reels = reels
         self._meters = Meters()
         self._detector = open_detector(manifest, plan=plan, provider="cpu", meter=self._meters)
 
@@ -111,9 +114,9 @@ class FullLanes:
         )
 
     def _frames(self, camera_id: str, start: int, clock: SystemClock) -> Iterator[Frame]:
-        """Yield frames for ever, of rising times."""
-        first = start * len(self._pictures) // _CAMERAS
-        for index, picture in enumerate(cycle([*self._pictures[first:], *self._pictures[:first]])):
+        """Yield frames for ever, of rising times: a reel to its end and back, so nothing leaps."""
+        reel = self._reels[start % len(self._reels)]
+        for index, picture in enumerate(cycle(reel + reel[-2:0:-1])):
             now_ns = clock.mono_ns()
             at_ns = index * _PERIOD_NS
             yield Frame(
@@ -127,10 +130,11 @@ class FullLanes:
 class BareLanes:
     """Threads that scale a picture into the input and call one session; nothing else."""
 
-    def __init__(self, manifest: Path, plan: Plan, pictures: Sequence[Picture]) -> None:
+    def __init__(self, manifest: Path, plan: Plan, reels: Sequence[Reel]) -> None:
         self._manifest = load_manifest(manifest)
         self._plan = plan
-        self._frames = [Frame(_no_ref(picture), picture) for picture in pictures]
+        by_turns = [picture for together in zip(*reels, strict=False) for picture in together]
+        self._frames = [Frame(_no_ref(picture), picture) for picture in by_turns]
         self._session = Session(self._manifest, threads=plan.threads, provider="cpu")
 
     def measure(self, seconds: float) -> Rate:

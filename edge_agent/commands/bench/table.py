@@ -20,7 +20,7 @@ from edge_agent.commands.bench.growth import (
     memory_a_stream,
     streams_a_core,
 )
-from edge_agent.commands.bench.lanes import busy_pictures, inference_ms, measure_lanes
+from edge_agent.commands.bench.lanes import busy_reels, inference_ms, measure_lanes
 from edge_agent.commands.bench.latency import measure_latency
 from edge_agent.commands.bench.options import Model, clip_seconds
 from edge_agent.commands.bench.overhead import measure_overhead
@@ -108,8 +108,8 @@ def _tracker(budget: Budget, model: Path | None, tell: Teller) -> Iterator[Figur
 
 
 def _lanes(budget: Budget, model: Path | None, tell: Teller) -> Iterator[Figure]:
-    pictures = busy_pictures((1920, 1080), tell)
-    report = measure_lanes(model, pictures, budget.rounds, 4.0, tell)
+    reels = busy_reels((1920, 1080), tell)
+    report = measure_lanes(model, reels, budget.rounds, 4.0, tell)
     words = (
         f"{report['lanes_images_s']:.1f} over {report['bare_images_s']:.1f} images a second, "
         f"{report['plan']}"
