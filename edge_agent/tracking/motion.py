@@ -45,42 +45,40 @@ NEAREST, FURTHEST = 0.5, -1.0
 TO_XYXY = np.array([[1, 0, 1, 0], [0, 1, 0, 1], [-0.5, 0, 0.5, 0], [0, -0.5, 0, 0.5]])
 TO_CENTRE_SIZE = np.linalg.inv(TO_XYXY)
 
-#: Of f = 1 / (1 - dt·V/Z): in the variances of the value, shared, and of the speed.
-_POWERS = np.array([[0.0], [-1.0], [-2.0]])
+#: Of f = 1 / (1 - dt·V/Z): in value and speed, and in their variances.
+_POWERS = np.array([[0.0], [-1.0], [0.0], [-1.0], [-2.0]])
 
 
 @dataclass(slots=True)
 class Motion:
-    """The filters of M tracks, over cx, cy, w, h in px and px/s."""
+    """The filters of M tracks, over cx, cy, w, h in px and px/s.
 
-    mean: StateArray  # (M, 2, 4) value, speed
-    variance: StateArray  # (M, 3, 4) of the value, shared, of the speed
+    One array holds all: each call on arrays costs 5 to 10 µs after an inference.
+    """
+
+    state: StateArray  # (M, 5, 4) value, speed; variance of the value, shared, of the speed
     area: StateArray  # (M, 1) px²
 
     def predict(self, dt_s: float, seen: BoolArray) -> None:
         """Move all states `dt_s` seconds on, those `seen` (M,) in the last frame and the others."""
         step_s = min(dt_s, LONGEST_STEP_S)
-        move, spread, noise = transition(step_s)
-        count = len(self.mean)
+        move, noise = transition(step_s)
+        count = len(self.state)
         faster = self._faster(step_s, seen)
-        self.mean *= faster[:, :2]
-        self.variance *= faster
-        self.mean = (self.mean.reshape(count, 8) @ move).reshape(count, 2, 4)
-        size = self.mean[:, 0, 2:]
+        state: StateArray = (self.state * faster).reshape(count, 20) @ move
+        size = state[:, 2:4]
         np.maximum(size, 1.0, out=size)
         self.area = size[:, :1] * size[:, 1:]
-        spread_out = self.variance.reshape(count, 12) @ spread
-        spread_out += self.area * noise
-        self.variance = spread_out.reshape(count, 3, 4)
-        self.mean *= faster[:, :2]
-        self.variance *= faster
+        state[:, 8:] += self.area * noise
+        self.state = state.reshape(count, 5, 4)
+        self.state *= faster
 
     def _faster(self, step_s: float, seen: BoolArray) -> StateArray:
-        """Return (M, 3, 1) what to multiply by, before and after a step in a straight line.
+        """Return (M, 5, 1) what to multiply by, before and after a step in a straight line.
 
-        Value, speed and its square: 1, f and f² with f = 1 / (1 - dt·V/Z).
+        Of value, speed and its square: 1, f and f² with f = 1 / (1 - dt·V/Z).
         """
-        rate = self.mean[:, 1, 2:] / np.maximum(self.mean[:, 0, 2:], 1.0)
+        rate = self.state[:, 1, 2:] / np.maximum(self.state[:, 0, 2:], 1.0)
         wider, taller = rate[:, 0], rate[:, 1]
         # Both must agree: what turns, or is cut by something in front, comes no nearer.
         nearer = np.maximum(np.minimum(wider, taller), 0)
@@ -100,33 +98,33 @@ class Motion:
         """
         noise = self.area * MEASURED**2
         noise[~measured] = NO_MEASUREMENT
-        variance = self.variance
+        mean, variance = self.state[:, :2], self.state[:, 2:]
         gain = variance[:, :2] / (variance[:, :1] + noise[:, :, None])
-        missed = centre_size(xyxy) - self.mean[:, 0]
-        self.mean += gain * missed[:, None]
+        missed = centre_size(xyxy) - mean[:, 0]
+        mean += gain * missed[:, None]
         variance[:, 2] -= gain[:, 1] * variance[:, 1]
         np.multiply(gain, noise[:, :, None], out=variance[:, :2])
 
     def halt(self, rows: BoolArray) -> None:
         """Take all speed out of `rows` (M,)."""
-        self.mean[rows, 1] = 0
+        self.state[rows, 1] = 0
 
     def scale(self, factor: StateArray) -> None:
         """Multiply all x by `factor[0]`, all y by `factor[1]`."""
         four = np.concatenate([factor, factor])
-        self.mean *= four
-        self.variance *= four**2
+        self.state[:, :2] *= four
+        self.state[:, 2:] *= four**2
         self.area *= factor.prod()
 
     def doubt(self) -> FloatArray:
         """Return (M,) the standard deviation of the centres, in parts of the objects' size."""
-        variance: StateArray = self.variance[:, 0, :2].max(axis=1) / self.area[:, 0]
+        variance: StateArray = self.state[:, 2, :2].max(axis=1) / self.area[:, 0]
         doubt: FloatArray = np.sqrt(variance.astype(np.float32))
         return doubt
 
     def boxes(self) -> FloatArray:
         """Return the states as (M, 4) xyxy px."""
-        boxes: StateArray = self.mean[:, 0] @ TO_XYXY
+        boxes: StateArray = self.state[:, 0] @ TO_XYXY
         return boxes.astype(np.float32)
 
 
@@ -134,11 +132,11 @@ def begin_motion(xyxy: FloatArray) -> Motion:
     """Return the filters of objects seen for the first time at `xyxy` (M, 4) px."""
     value = centre_size(xyxy)
     area = np.maximum(value[:, 2:3] * value[:, 3:], 1.0)
-    mean, variance = np.zeros((len(xyxy), 2, 4)), np.zeros((len(xyxy), 3, 4))
-    mean[:, 0] = value
-    variance[:, 0] = area * MEASURED**2
-    variance[:, 2] = area * FIRST_SPEED**2
-    return Motion(mean, variance, area)
+    state = np.zeros((len(xyxy), 5, 4))
+    state[:, 0] = value
+    state[:, 2] = area * MEASURED**2
+    state[:, 4] = area * FIRST_SPEED**2
+    return Motion(state, area)
 
 
 def centre_size(xyxy: FloatArray) -> StateArray:
@@ -148,12 +146,14 @@ def centre_size(xyxy: FloatArray) -> StateArray:
 
 
 @lru_cache(maxsize=256)
-def transition(dt: float) -> tuple[StateArray, StateArray, StateArray]:
-    """Return what `dt` seconds do to (value, speed), to (variance, shared, of the speed), and
-    what they add to the latter: (8, 8), (12, 12) to multiply from the right, (12,) size².
+def transition(dt: float) -> tuple[StateArray, StateArray]:
+    """Return what `dt` seconds do to a state, (20, 20) to multiply from the right, and what they
+    add to its variances, (12,) size².
     """
     move = np.array([[1, 0], [dt, 1]])
     spread = np.array([[1, 0, 0], [2 * dt, 1, 0], [dt * dt, dt, 1]])
     grown = np.outer([dt**4 / 4, dt**3 / 2, dt**2], ACCELERATION**2)
-    each = np.eye(4)
-    return np.kron(move, each), np.kron(spread, each), grown.ravel()
+    both = np.zeros((5, 5))
+    both[:2, :2], both[2:, 2:] = move, spread
+    of_four: StateArray = np.asarray(np.kron(both, np.eye(4)), np.float64)
+    return of_four, grown.ravel()

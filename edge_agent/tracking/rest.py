@@ -60,17 +60,6 @@ class Rest:
         self.xyxy *= np.concatenate([factor, factor]).astype(np.float32)
 
 
-def begin_rest(xyxy: FloatArray, pts_ns: int) -> Rest:
-    """Return the rest of objects seen for the first time at `xyxy` (M, 4) px."""
-    n = len(xyxy)
-    return Rest(
-        xyxy=xyxy.copy(),
-        since_ns=np.full(n, pts_ns, np.int64),
-        far=np.zeros(n, np.bool_),
-        stationary=np.zeros(n, np.bool_),
-    )
-
-
 def ways(resting: FloatArray, xyxy: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return shift (M,) and spread (M,) of boxes `xyxy` (M, 4) against `resting` (M, 4)."""
     size = np.maximum(resting[:, 2:] - resting[:, :2], 1.0)

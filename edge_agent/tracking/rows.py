@@ -5,7 +5,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 
 from edge_agent.tracking.motion import Motion, StateArray, begin_motion
-from edge_agent.tracking.rest import Rest, begin_rest
+from edge_agent.tracking.rest import Rest
 from edge_agent.types import BoolArray, FloatArray, IdArray, IntArray
 
 
@@ -40,9 +40,16 @@ def begin_rows(
     class_id: IntArray,
     groups: IntArray,
     pts_ns: int,
+    *,
+    confirmed: bool = False,
 ) -> Rows:
-    """Return the rows of objects seen for the first time: arrays of length M, `groups` (C,)."""
+    """Return the rows of objects seen for the first time: arrays of length M, `groups` (C,).
+
+    For `add_rows`, which copies: columns that begin alike are one array here.
+    """
     n = len(track_id)
+    now = np.array([pts_ns] * n, np.int64)
+    no = np.zeros(n, np.bool_)
     votes = np.zeros((n, len(groups)))
     votes[np.arange(n), class_id] = score
     return Rows(
@@ -51,14 +58,14 @@ def begin_rows(
         class_id=class_id,
         votes=votes,
         hits=np.ones(n, np.int32),
-        confirmed=np.zeros(n, np.bool_),
+        confirmed=~no if confirmed else no,
         xyxy=xyxy,
         score=score,
-        first_pts_ns=np.full(n, pts_ns, np.int64),
-        last_pts_ns=np.full(n, pts_ns, np.int64),
+        first_pts_ns=now,
+        last_pts_ns=now,
         missed_ns=np.zeros(n, np.int64),
         motion=begin_motion(xyxy),
-        rest=begin_rest(xyxy, pts_ns),
+        rest=Rest(xyxy=xyxy, since_ns=now, far=no, stationary=no),
     )
 
 

@@ -215,8 +215,8 @@ class Tracker:
             detections.class_id[new],
             self._groups,
             detections.ref.pts_ns,
+            confirmed=self._confirm_hits <= 1,
         )
-        begun.confirmed |= self._confirm_hits <= 1
         add_rows(self._rows, begun)
         return np.concatenate([det_row, new.astype(np.int32)])
 
