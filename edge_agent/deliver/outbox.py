@@ -10,7 +10,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
 from types import MappingProxyType
@@ -180,6 +180,7 @@ class Outbox:
         done = Committed()
         counters = self._counters
         period_over = self.stats_wait_s() <= 0
+        now_ms = self.uptime_ms()
         with self._transaction():
             counters = self._settle(counters, settled, done)
             if self._tally is not None and period_over:
@@ -191,9 +192,9 @@ class Outbox:
                 for event in self._gap_events():
                     counters = self._insert(counters, event, done)
             removed = enforce_bounds(
-                self._db, self._settings, counters.rows, counters.depth, self.uptime_ms()
+                self._db, self._settings, counters.rows, counters.depth, now_ms
             )
-            self._ring_ages.enforce(self._db, self.uptime_ms(), removed)
+            self._ring_ages.enforce(self._db, now_ms, removed)
             done.removed = removed.unacked
             counters = _Counters(
                 counters.next_seq,
@@ -239,7 +240,7 @@ class Outbox:
                 done.gap_refused |= park(self._db, row.seq)
                 done.parked += 1
             settled_rows += gone
-        return replace(counters, depth=counters.depth - settled_rows)
+        return _Counters(counters.next_seq, counters.rows, counters.depth - settled_rows)
 
     def _with_loss(self, batch: Batch) -> Iterator[Event]:
         if batch.lost:

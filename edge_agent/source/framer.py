@@ -108,9 +108,7 @@ class Framer:
         taken.clock_change = wall.change
         return wall
 
-    def _ref(
-        self, wh: Wh, pts_ns: int, arrival: Arrival, wall: WallTime, late: bool
-    ) -> FrameRef:
+    def _ref(self, wh: Wh, pts_ns: int, arrival: Arrival, wall: WallTime, late: bool) -> FrameRef:
         return FrameRef(
             camera_id=self.camera.id,
             connection=self.connection,

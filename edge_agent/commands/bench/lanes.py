@@ -44,9 +44,7 @@ def command(
     tell = Teller()
     reels = busy_reels(size_of(size), tell)
     report = (
-        measure_quick(model, reels)
-        if quick
-        else measure_lanes(model, reels, rounds, seconds, tell)
+        measure_quick(model, reels) if quick else measure_lanes(model, reels, rounds, seconds, tell)
     )
     text = json.dumps(report, indent=1)
     if json_file == "-":
