@@ -118,7 +118,8 @@ class Motion:
 
     def doubt(self) -> FloatArray:
         """Return (M,) the standard deviation of the centres, in parts of the objects' size."""
-        variance: StateArray = self.state[:, 2, :2].max(axis=1) / self.area[:, 0]
+        variance: StateArray = np.maximum(self.state[:, 2, 0], self.state[:, 2, 1])
+        variance /= self.area[:, 0]
         doubt: FloatArray = np.sqrt(variance.astype(np.float32))
         return doubt
 

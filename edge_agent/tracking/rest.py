@@ -63,10 +63,10 @@ class Rest:
 def ways(resting: FloatArray, xyxy: FloatArray) -> tuple[FloatArray, FloatArray]:
     """Return shift (M,) and spread (M,) of boxes `xyxy` (M, 4) against `resting` (M, 4)."""
     size = np.maximum(resting[:, 2:] - resting[:, :2], 1.0)
-    edges = xyxy - resting
-    low, high = edges[:, :2] / size, edges[:, 2:] / size
-    together = low * high > 0
-    low, high = np.abs(low), np.abs(high)
-    shift = np.minimum(low, high) * together
-    spread = np.maximum(low, high)
-    return np.maximum(shift[:, 0], shift[:, 1]), np.maximum(spread[:, 0], spread[:, 1])
+    edges = (xyxy - resting).reshape(-1, 2, 2) / size[:, None]  # (M, low and high, x and y)
+    together = edges[:, 0] * edges[:, 1] > 0
+    np.abs(edges, out=edges)
+    shift = np.minimum(edges[:, 0], edges[:, 1])
+    shift *= together
+    spread: FloatArray = edges.reshape(-1, 4).max(axis=1)
+    return np.maximum(shift[:, 0], shift[:, 1]), spread

@@ -69,6 +69,7 @@ class Tracker:
         self._ref: FrameRef | None = None
         self._outage = False
         self._look_ns = 0
+        self._resting = False  # at the last look something was stationary
 
     def step(self, detections: Detections) -> Tracks:
         """Take one frame's detections, also none, and return all tracks after it.
@@ -151,7 +152,7 @@ class Tracker:
             return det_row
         similarity = overlap(rows.xyxy, detections.xyxy, self._margin())
         similarity *= rows.group[:, None] == self._groups[detections.class_id]
-        if np.count_nonzero(rows.rest.stationary):
+        if self._resting:
             held = detections.ref.pts_ns - rows.last_pts_ns > self._coast_ns
             similarity[held[:, None] & (similarity < LEAST_HELD)] = 0
         strong = detections.score >= self._strong_from[detections.class_id]
@@ -169,7 +170,7 @@ class Tracker:
         margin = self._rows.motion.doubt()
         margin -= DOUBT_FREE
         margin *= DOUBT_GROWS
-        np.clip(margin, 0, MARGIN, out=margin)
+        np.minimum(np.maximum(margin, 0, out=margin), MARGIN, out=margin)  # clip() costs thrice
         margin[~self._rows.confirmed] = MARGIN
         return margin
 
@@ -189,7 +190,8 @@ class Tracker:
         if pts_ns >= self._look_ns:
             self._look_ns = pts_ns + LOOK_EVERY_NS
             rows.rest.observe(rows.xyxy, matched, rows.confirmed, pts_ns, self._rest_after_ns)
-        if np.count_nonzero(rows.rest.stationary):
+            self._resting = bool(rows.rest.stationary.any())
+        if self._resting:
             rows.motion.halt(rows.rest.stationary)
 
     def _patience(self) -> IdArray:
