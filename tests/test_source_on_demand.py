@@ -14,7 +14,7 @@ import pytest
 
 from edge_agent.settings import DecodeMode
 from edge_agent.types import ByteArray, EventKind, Frame, FrameRef, Json
-from edge_agent.wakeup import Asleep, Fault, FaultWord
+from edge_agent.wakeup import Asleep, Fault, FaultWord, Wake
 from tests.clips import Recipe, clip
 from tests.source_recorder import Recorder, camera, reading, wait_for
 from tests.source_watch import ScriptedWatch
@@ -300,6 +300,24 @@ def test_keyframes_mode_analyses_keyframes_alone() -> None:
     assert [ref.pts_ns for ref in recorder.refs] == [k * S for k in range(10)]
     assert recorder.counts["frames_decoded"] == 10
     assert state["decode"]["effective"] == "keyframes"
+
+
+@pytest.mark.parametrize("mode", [DecodeMode.ALWAYS, DecodeMode.KEYFRAMES])
+@pytest.mark.parametrize("kind", ["h264", "h264 short GOPs", "h264 B"])
+def test_packets_entered_together_reach_the_watch_all_and_before_their_look(
+    kind: str, mode: DecodeMode
+) -> None:
+    class Strict(ScriptedWatch):
+        def look(self, luma: ByteArray, *, stream_ns: int, awake: bool) -> Wake | None:
+            assert (round(stream_ns / S, 3), True, True) in self.packets
+            return super().look(luma, stream_ns=stream_ns, awake=awake)
+
+    one_by_one, together = ScriptedWatch(sleeps=lambda at: False), Strict()
+    played(clip(KINDS[kind]), one_by_one)
+    _, state = played(clip(KINDS[kind]), together, decode=mode)
+    assert together.packets == one_by_one.packets
+    assert [at for at, *_ in together.looks] == [at for at, key, _ in together.packets if key]
+    assert state["faults"] == []
 
 
 def test_faults_are_told_once_and_again_when_they_end() -> None:
