@@ -85,8 +85,7 @@ class DecodeAll:
     def _show(self, pictures: list[Shown]) -> None:
         for picture, arrival in pictures:
             self._outlet.show(picture, arrival)
-            if arrival.keyframe:
-                self._vigil.shown(picture, arrival)
+            self._vigil.shown(picture, arrival)
 
 
 class DecodeKeyframes(DecodeAll):
