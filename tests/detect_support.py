@@ -19,7 +19,7 @@ def photo(name: str) -> np.ndarray:
     return cv2.imread(str(SHARED / "media" / name))
 
 
-def nano_manifest(folder: Path, file: str, sha256: str) -> Path:
+def nano_manifest(folder: Path, file: str, sha256: str, *, trim: bool = True) -> Path:
     """Write the shipped manifest of YOLOX-Nano for another export of it."""
     lines = [
         f'file = "{SHARED / "models" / file}"'
@@ -30,6 +30,7 @@ def nano_manifest(folder: Path, file: str, sha256: str) -> Path:
         for line in NANO.read_text().splitlines()
     ]
     path = folder / f"{Path(file).stem}.toml"
+    lines.insert(0, f"trim = {str(trim).lower()}")
     path.write_text("\n".join(lines) + "\n")
     return path
 

@@ -169,7 +169,7 @@ def shared_manifest(folder: Path, name: str, **changes: Any) -> Path:
         input_wh=[model.side, model.side],
         **keys,
         **model.keys,
-        **changes,
+        **{"trim": False, **changes},  # plain detectors compute the padding too
     )
 
 

@@ -10,6 +10,7 @@ import pytest
 
 from edge_agent.detect import ArrayPicture, OnnxDetector, open_detector
 from edge_agent.detect.candidates import Candidates
+from edge_agent.detect.families.yolox import YoloxDecoder
 from edge_agent.errors import ModelError
 from edge_agent.health.meters import Meters
 from edge_agent.ports import Detector
@@ -144,18 +145,19 @@ def test_the_models_values_follow_the_manifest(tmp_path: Path) -> None:
         np.testing.assert_allclose(image[:, row], np.repeat(wanted[:, None], 160, 1), rtol=1e-5)
 
 
-def test_vehicles_suppress_each_other_and_persons_do_not(tmp_path: Path) -> None:
+def test_vehicles_suppress_each_other_and_persons_do_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     detector = open_toy(tmp_path)
     box = (20, 20, 60, 50)
     outside = (20, 92, 60, 96)  # wholly in the padding under the picture
 
-    class Decoder:
-        def decode(self, outputs: object, pictures: int) -> list[Candidates]:
-            xyxy = np.array([box, box, box, outside], np.float32)
-            score = np.array([0.6, 0.9, 0.7, 0.8], np.float32)
-            return [Candidates(xyxy, score, np.array([2, 1, 0, 0], np.int32), 0)]
+    def decode(self: YoloxDecoder, outputs: object, pictures: int) -> list[Candidates]:
+        xyxy = np.array([box, box, box, outside], np.float32)
+        score = np.array([0.6, 0.9, 0.7, 0.8], np.float32)
+        return [Candidates(xyxy, score, np.array([2, 1, 0, 0], np.int32), 0)]
 
-    detector._decoder = Decoder()
+    monkeypatch.setattr(YoloxDecoder, "decode", decode)
     found = detector.detect([frame_of(paint((640, 360)))], 0).rows(0)
     assert told(detector, found) == [("car", [80, 80, 240, 200]), ("person", [80, 80, 240, 200])]
     np.testing.assert_allclose(found.score, [0.9, 0.7])

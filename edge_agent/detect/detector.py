@@ -10,10 +10,11 @@ import numpy as np
 from edge_agent.detect.agreement import Found
 from edge_agent.detect.batching import batch_fault
 from edge_agent.detect.candidates import Candidates, suppress
-from edge_agent.detect.families import FAMILIES
+from edge_agent.detect.family import Decoder
 from edge_agent.detect.manifest import Manifest, load_manifest
-from edge_agent.detect.preprocess import Workspace
 from edge_agent.detect.session import Outputs, Session
+from edge_agent.detect.trimming import open_session
+from edge_agent.detect.views import View, Views
 from edge_agent.errors import ModelError
 from edge_agent.geometry import Letterbox, stretch
 from edge_agent.ports import Meter
@@ -38,7 +39,7 @@ def open_detector(
     where the plan batches a model that finds something else in a batch.
     """
     manifest = load_manifest(manifest_path)
-    session = Session(manifest, threads=plan.threads, provider=provider)
+    session = open_session(manifest, threads=plan.threads, provider=provider)
     detector = OnnxDetector(manifest, session, plan, meter)
     fault = detector.batch_fault(plan.batch)
     if fault is not None:
@@ -47,10 +48,11 @@ def open_detector(
             "batch = 1 or leave it out; the model is not loaded"
         )
     log.info(
-        "model %s: loaded on %s, input %d×%d, %s, %d lanes × %d threads × batch %d",
+        "model %s: loaded on %s, input %d×%d%s, %s, %d lanes × %d threads × batch %d",
         manifest.model_id,
         session.provider,
         *manifest.input_wh,
+        " less its padding" if session.trims else "",
         "one picture a run" if session.one_by_one else "dynamic batch",
         plan.lanes,
         plan.threads,
@@ -82,11 +84,11 @@ class OnnxDetector:
         self._manifest = manifest
         self._session = session
         self._meter = meter
-        self._decoder = FAMILIES[manifest.family].build_decoder(manifest)
-        self._workspaces = [Workspace(manifest, plan.batch) for _ in range(plan.lanes)]
+        self._batch = plan.batch
+        self._lanes = [Views(manifest, plan.batch, trims=session.trims) for _ in range(plan.lanes)]
         self._told_not_finite = False
         for pictures in {1, plan.batch}:
-            self._find(self._workspaces[0].images[:pictures])
+            self._find(self._lanes[0].whole.workspace.images[:pictures])
 
     @property
     def provider(self) -> str:
@@ -116,21 +118,30 @@ class OnnxDetector:
         called by one thread at a time.
         Raises: ModelError where inference fails; ValueError naming a wrong number of frames.
         """
-        workspace = self._workspaces[lane]
-        if not 1 <= len(frames) <= len(workspace.images):
-            raise ValueError(f"{len(frames)} frames, not 1 to {len(workspace.images)}")
+        if not 1 <= len(frames) <= self._batch:
+            raise ValueError(f"{len(frames)} frames, not 1 to {self._batch}")
+        parts: list[_Boxes | None] = [None] * len(frames)
+        for view, places in self._lanes[lane].groups(frames):
+            found = self._detect_in(view, [frames[place] for place in places])
+            for place, boxes in zip(places, found, strict=True):
+                parts[place] = boxes
+        return _as_batch(frames, [boxes for boxes in parts if boxes is not None])
+
+    def _detect_in(self, view: View, frames: Sequence[Frame]) -> "list[_Boxes]":
+        """Return the boxes of each of `frames`, whose pictures are all of one view."""
         started_ns = time.thread_time_ns()
-        fits = workspace.fill(frames)
+        fits = view.workspace.fill(frames)
         filled_ns = time.thread_time_ns()
-        runs = self._session.run(workspace.images[: len(frames)])
+        runs = self._session.run(view.workspace.images[: len(frames)])
         ran_ns = time.thread_time_ns()
-        batch = self._collect(frames, fits, self._decode(runs))
+        found = self._decode(view.decoder, runs)
+        boxes = [self._suppress(c, fit) for c, fit in zip(found, fits, strict=True)]
         if self._meter is not None:
             self._meter.spend("preprocess", filled_ns - started_ns)
             # With more than one thread the session's own have worked too.
             self._meter.spend("infer", ran_ns - filled_ns + self._session.helpers_cpu_ns())
             self._meter.spend("postprocess", time.thread_time_ns() - ran_ns)
-        return batch
+        return boxes
 
     def find_prepared(self, images: FloatArray) -> list[Found]:
         """Return what is in `images` (n, 3, h, w), in pixels of the model's input.
@@ -141,27 +152,13 @@ class OnnxDetector:
         found = [Found(*self._suppress(c, whole)) for c in self._find(images)]
         return [f.keep(f.score >= self.score_threshold) for f in found]
 
-    def _collect(
-        self, frames: Sequence[Frame], fits: Sequence[Letterbox], found: Sequence[Candidates]
-    ) -> DetectionBatch:
-        parts = [self._suppress(c, fit) for c, fit in zip(found, fits, strict=True)]
-        if len(parts) == 1:  # after an inference each call on arrays costs 10 µs: its code is cold
-            xyxy, score, class_id = parts[0]
-            row_splits: IntArray = np.array((0, len(score)), np.int32)
-        else:
-            row_splits = np.cumsum([0, *(len(score) for _, score, _ in parts)], dtype=np.int32)
-            xyxy, score, class_id = (np.concatenate(column) for column in zip(*parts, strict=True))
-        return DetectionBatch(
-            tuple(frame.ref for frame in frames), row_splits, xyxy, score, class_id
-        )
-
     def _find(self, images: FloatArray) -> list[Candidates]:
-        return self._decode(self._session.run(images))
+        return self._decode(self._lanes[0].whole.decoder, self._session.run(images))
 
-    def _decode(self, runs: Iterable[tuple[Outputs, int]]) -> list[Candidates]:
+    def _decode(self, decoder: Decoder, runs: Iterable[tuple[Outputs, int]]) -> list[Candidates]:
         found: list[Candidates] = []
         for outputs, pictures in runs:
-            found += self._decoder.decode(outputs, pictures)
+            found += decoder.decode(outputs, pictures)
         dropped = sum(candidates.not_finite for candidates in found)
         if dropped and not self._told_not_finite:
             self._told_not_finite = True
@@ -173,7 +170,19 @@ class OnnxDetector:
             )
         return found
 
-    def _suppress(
-        self, candidates: Candidates, fit: Letterbox
-    ) -> tuple[FloatArray, FloatArray, IntArray]:
+    def _suppress(self, candidates: Candidates, fit: Letterbox) -> "_Boxes":
         return suppress(candidates, self._groups, self._iou_threshold, fit)
+
+
+#: One picture's boxes (N, 4), scores (N,) and classes (N,).
+_Boxes = tuple[FloatArray, FloatArray, IntArray]
+
+
+def _as_batch(frames: Sequence[Frame], parts: Sequence[_Boxes]) -> DetectionBatch:
+    if len(parts) == 1:  # after an inference each call on arrays costs 10 µs: its code is cold
+        xyxy, score, class_id = parts[0]
+        row_splits: IntArray = np.array((0, len(score)), np.int32)
+    else:
+        row_splits = np.cumsum([0, *(len(score) for _, score, _ in parts)], dtype=np.int32)
+        xyxy, score, class_id = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return DetectionBatch(tuple(frame.ref for frame in frames), row_splits, xyxy, score, class_id)

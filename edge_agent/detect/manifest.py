@@ -43,6 +43,7 @@ class Manifest(Frozen):
     std: keys.Std = (1.0, 1.0, 1.0)
     letterbox: keys.Fit
     pad: keys.Pad = 114.0
+    trim: keys.Trim = True
     extra_inputs: keys.ExtraInputs = Field(default_factory=dict)
     strides: keys.Strides = (8, 16, 32)
     anchors: keys.Anchors = None

@@ -135,4 +135,5 @@ Licence = Annotated[
     str, Field(min_length=1, description="the licence of the weights, as an SPDX name")
 ]
 Source = Annotated[str, Field(min_length=1, description="where the file comes from")]
+Trim = Annotated[bool, Field(strict=True, description="true or false")]
 Tested = Annotated[bool, Field(strict=True, description="true or false")]

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 FILE = "plans.json"
 #: Raised when plans are measured or chosen in another way: older entries are measured again.
-FORMAT = 1
+FORMAT = 2
 _MOST_ENTRIES = 16
 _MOST_BYTES = 1_000_000
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from edge_agent.detect.manifest import Manifest
 from edge_agent.detect.model_inputs import bind_inputs
+from edge_agent.detect.open_sides import open_sides
 from edge_agent.errors import ModelError
 from edge_agent.types import FloatArray
 
@@ -46,13 +47,20 @@ _FATAL_ONLY, _ERRORS = 4, 3
 class Session:
     """A loaded model. `run` may be called by several threads at once."""
 
-    def __init__(self, manifest: Manifest, *, threads: int, provider: str) -> None:
-        """Load the file, checked against its manifest. Raises: ModelError."""
+    def __init__(
+        self, manifest: Manifest, *, threads: int, provider: str, trims: bool = False
+    ) -> None:
+        """Load the file, checked against its manifest; `trims` opens the sides of its input.
+
+        Raises: ModelError.
+        """
         self._subject = f"model {manifest.model_id}"
+        #: Whether pictures may come without the padding that the manifest's input has.
+        self.trims = trims
         _verify_file(manifest)
         wanted = choose_provider(provider, onnxruntime.get_available_providers())
         before = _own_threads()
-        self._session = _load(manifest, threads, wanted)
+        self._session = _load(manifest, threads, wanted, trims=trims)
         self._helpers = ThreadsCpu(_own_threads() - before)
         got = self._session.get_providers()[0]
         if got != wanted:
@@ -168,7 +176,7 @@ def _verify_file(manifest: Manifest) -> None:
         )
 
 
-def _load(manifest: Manifest, threads: int, provider: str) -> Any:
+def _load(manifest: Manifest, threads: int, provider: str, *, trims: bool) -> Any:
     options = onnxruntime.SessionOptions()
     # XNNPACK and OpenVINO keep threads of their own; ONNX Runtime's would stand beside them.
     own = _OWN_THREADS.get(provider)
@@ -183,14 +191,20 @@ def _load(manifest: Manifest, threads: int, provider: str) -> Any:
     given = {own: str(threads)} if own else {}
     providers = {provider: given, PROVIDERS["cpu"]: {}}
     try:
+        model = _with_open_sides(manifest) if trims else str(manifest.file)
         return onnxruntime.InferenceSession(
-            str(manifest.file), sess_options=options, providers=list(providers.items())
+            model, sess_options=options, providers=list(providers.items())
         )
     except Exception as error:  # ONNX Runtime's errors share no base class
         raise ModelError(
             f"model {manifest.model_id}: {manifest.file}: ONNX Runtime refuses it: "
             f"{_one_line(error)}; the model is not loaded"
         ) from error
+
+
+def _with_open_sides(manifest: Manifest) -> bytes:
+    sides = (2, 3) if manifest.layout == "nchw" else (1, 2)
+    return open_sides(manifest.file.read_bytes(), sides)
 
 
 def _complain_of_provider(subject: str, asked: str, wanted: str, got: str) -> None:

@@ -14,6 +14,7 @@ from edge_agent.detect.detector import OnnxDetector
 from edge_agent.detect.manifest import Manifest
 from edge_agent.detect.plan import Candidate
 from edge_agent.detect.session import Session
+from edge_agent.detect.trimming import open_session
 from edge_agent.errors import ModelError
 from edge_agent.hotloop.lanes import Lanes
 from edge_agent.settings import Plan
@@ -54,7 +55,7 @@ class LanesBench:
         """
         word, threads = candidate.provider, candidate.threads
         if (word, threads) not in self._sessions:
-            session = Session(self._manifest, threads=threads, provider=word)
+            session = open_session(self._manifest, threads=threads, provider=word)
             self._sessions[word, threads] = session
         session = self._sessions[word, threads]
         plan = Plan(lanes=candidate.lanes, threads=threads, batch=candidate.batch)

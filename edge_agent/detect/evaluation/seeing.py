@@ -14,7 +14,7 @@ from edge_agent.detect.evaluation.boxed import CLASSES, PictureSet
 from edge_agent.detect.evaluation.scoring import Judged
 from edge_agent.detect.manifest import Manifest
 from edge_agent.detect.picture import ArrayPicture
-from edge_agent.detect.session import Session
+from edge_agent.detect.trimming import open_session
 from edge_agent.errors import UsageError
 from edge_agent.settings import Plan
 from edge_agent.types import ClockSource, Frame, FrameRef
@@ -39,7 +39,7 @@ class Examinee:
         """Load the model; `floor` is the lowest score that is asked for. Raises: ModelError."""
         self.manifest = manifest
         self._floor = min(floor, manifest.score_threshold)
-        session = Session(manifest, threads=1, provider=provider)
+        session = open_session(manifest, threads=1, provider=provider)
         low = manifest.model_copy(update={"score_threshold": self._floor})
         self.provider = session.provider
         self._low = OnnxDetector(low, session, Plan())
