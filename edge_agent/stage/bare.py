@@ -1,6 +1,6 @@
 """The bare program: the least that could do the agent's heavy work; run as a file.
 
-    python -P bare.py --model M.onnx --fps 5 --lanes 2 URL...
+    python -P bare.py --model M.onnx --fps 5 --lanes 2 [--input-wh W H] URL...
 
 One process: a reader thread a stream receives and decodes every picture with PyAV, and lane
 threads call ONNX Runtime on a constant input, once for each point of each stream's pts grid
@@ -24,6 +24,8 @@ import onnxruntime
 # Both time-outs are needed: the option alone hangs on a server that trickles bytes.
 _OPTIONS = {"rtsp_transport": "tcp", "timeout": "3000000"}
 _TIMEOUT_S = (5, 2)
+
+Feed = dict[str, np.ndarray]
 
 
 class Work:
@@ -85,14 +87,20 @@ def read(url: str, fps: float, stream: int, work: Work) -> None:
                 return
 
 
-def infer(session: onnxruntime.InferenceSession, lane: int, work: Work) -> None:
-    """Run the model on a constant input whenever an inference is due, until the end."""
+def constant_input(session: onnxruntime.InferenceSession, wh: list[int] | None) -> Feed:
+    """Return one grey picture; `wh` is its width and height where the model leaves them open."""
     given = session.get_inputs()[0]
     shape = [n if isinstance(n, int) else 1 for n in given.shape]
-    picture = np.full(shape, 114, np.float32)
+    if wh is not None:
+        shape[2:] = wh[::-1]
+    return {given.name: np.full(shape, 114, np.float32)}
+
+
+def infer(session: onnxruntime.InferenceSession, feed: Feed, lane: int, work: Work) -> None:
+    """Run the model on a constant input whenever an inference is due, until the end."""
     while work.wait():
         began_s = time.thread_time()
-        session.run(None, {given.name: picture})
+        session.run(None, feed)
         work.infer_cpu_s[lane] += time.thread_time() - began_s
         work.images[lane] += 1
 
@@ -111,12 +119,15 @@ def main() -> None:
     parser.add_argument("--model", required=True)
     parser.add_argument("--fps", type=float, default=5.0)
     parser.add_argument("--lanes", type=int, default=2)
+    parser.add_argument("--input-wh", type=int, nargs=2)
     parser.add_argument("urls", nargs="+")
     given = parser.parse_args()
     session = open_session(given.model)
+    feed = constant_input(session, given.input_wh)
     work = Work(len(given.urls), given.lanes)
     lanes = [
-        threading.Thread(target=infer, args=(session, lane, work)) for lane in range(given.lanes)
+        threading.Thread(target=infer, args=(session, feed, lane, work))
+        for lane in range(given.lanes)
     ]
     readers = [
         threading.Thread(target=read, args=(url, given.fps, stream, work))

@@ -13,11 +13,12 @@ from pathlib import Path
 from edge_agent.commands.bench.bed import Bed
 from edge_agent.commands.bench.report import Side
 from edge_agent.commands.bench.tell import Teller
+from edge_agent.detect.open_sides import open_sides
 from edge_agent.errors import AgentError
 from edge_agent.stage import bare
 from edge_agent.stage.child import Child, start_child
 from edge_agent.stage.processes import family_cpu_s, family_memory_mb
-from edge_agent.types import Json
+from edge_agent.types import Json, Wh
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +29,18 @@ class Times:
     warmup: float
 
 
-def bare_command(bed: Bed, fps: float) -> list[str]:
-    """Return the command line of the bare program on `bed`'s streams: a lane a core as well."""
-    given = ["--model", str(bed.model), "--fps", str(fps), "--lanes", str(len(bed.measured))]
+def bare_command(bed: Bed, fps: float, input_wh: Wh | None = None) -> list[str]:
+    """Return the command line of the bare program on `bed`'s streams: a lane a core as well.
+
+    With `input_wh` it runs a copy of the model whose sides are open, on a picture of that size.
+    """
+    given = ["--fps", str(fps), "--lanes", str(len(bed.measured))]
+    if input_wh is None:
+        given += ["--model", str(bed.model), "--"]
+    else:
+        opened = bed.folder / "open-sides.onnx"
+        opened.write_bytes(open_sides(bed.model.read_bytes(), (2, 3)))
+        given += ["--model", str(opened), "--input-wh", *map(str, input_wh), "--"]
     return [sys.executable, "-P", str(bare.__file__), *given, *bed.urls]
 
 

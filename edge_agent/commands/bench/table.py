@@ -23,6 +23,7 @@ from edge_agent.commands.bench.growth import (
 from edge_agent.commands.bench.lanes import busy_reels, inference_ms, measure_lanes
 from edge_agent.commands.bench.latency import measure_latency
 from edge_agent.commands.bench.options import Model, clip_seconds
+from edge_agent.commands.bench.overhead import Asked as OverheadAsked
 from edge_agent.commands.bench.overhead import measure_overhead
 from edge_agent.commands.bench.quiet import Shape, measure_quiet
 from edge_agent.commands.bench.report import overhead
@@ -119,17 +120,17 @@ def _lanes(budget: Budget, model: Path | None, tell: Teller) -> Iterator[Figure]
 
 
 def _overhead(budget: Budget, model: Path | None, tell: Teller) -> Iterator[Figure]:
-    for b_frames, must in ((0, 1.10), (2, None)):
+    for b_frames, must, trimmed in ((0, 1.10, False), (0, None, True), (2, None, False)):
         load = Load(4, recipe=FeedRecipe(b_frames=b_frames))
-        rounds, setting = measure_overhead(
-            load, None, budget.rounds, budget.seconds, 5.0, model, tell
-        )
+        asked = OverheadAsked(None, budget.rounds, budget.seconds, 5.0, trimmed)
+        rounds, setting = measure_overhead(load, asked, model, tell)
         equal = sum(measured.equal_work for measured in rounds)
         words = (
             f"4 busy streams, {setting['fps']:g} analysed a second, {equal} of {len(rounds)} "
             "rounds of equal work"
         )
         name = "overhead" + (f", {b_frames} B-frames" if b_frames else "")
+        name += ", the bare program without padding too" if trimmed else ""
         yield Figure(name, overhead(rounds) if equal else None, must, words=words)
 
 
