@@ -71,6 +71,7 @@ class CameraState(StrEnum):
     CONNECTING = "connecting"
     LIVE = "live"
     LOST = "lost"
+    RESTING = "resting"  # connected, and outside of its hours: nothing is decoded
     ENDED = "ended"  # a file source has been read to its end
     STOPPED = "stopped"
 
@@ -80,6 +81,7 @@ class EndReason(StrEnum):
 
     LEFT = "left"
     CAMERA_LOST = "camera_lost"
+    CAMERA_RESTS = "camera_rests"  # its hours are over
     AGENT_STOPPED = "agent_stopped"
 
 

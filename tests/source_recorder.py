@@ -93,6 +93,7 @@ def reading(
     recorder: Recorder,
     clock: Clock | None = None,
     watch: WakeWatch | None = None,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Iterator[Source]:
     """Run the reader of `settings`; at the block's end it must stop."""
     source = open_source(
@@ -103,6 +104,7 @@ def reading(
         clock=clock or SystemClock(),
         rng=random.Random(7),
         watch=watch,
+        wanted=wanted,
     )
     recorder.tell = source.frame_analysed
     source.start()

@@ -15,7 +15,7 @@ __all__ = ["site_folder"]
 NAME = "1 to 63 letters, digits, dots, underscores or hyphens, beginning with a letter or digit"
 CAMERA_KEYS = (
     "id, url, detect_url, username, password_file, ring, layer, target_fps, latency_slo_ms, "
-    "transport, decode, quiet_s, buffer_s, buffer_mb, loop, realtime, connect_timeout_s, "
+    "transport, decode, hours, quiet_s, buffer_s, buffer_mb, loop, realtime, connect_timeout_s, "
     "stall_timeout_s, persons, vehicles, zones, lines, ground, rules, ignore, position, lat, lon, "
     "cell, cells, policy"
 )

@@ -112,6 +112,15 @@ def test_every_metric_of_the_table_with_figures_is_scraped(scraped: dict) -> Non
     }  # fmt: skip
 
 
+def test_a_camera_that_rests_counts_as_live() -> None:
+    (row,) = (metric for metric in METRICS if metric.name == "edge_agent_camera_live")
+    cameras = [
+        {"camera_id": state, "ring": "urban", "layer": "portrait", "state": state}
+        for state in ("live", "resting", "lost")
+    ]
+    assert [value for _, value in row.rows({"cameras": cameras})] == [1, 1, 0]
+
+
 def test_the_figures_are_those_of_the_snapshot(scraped: dict) -> None:
     status, camera = scraped["status"], scraped["status"]["cameras"][0]
     labels = {"camera": "gate", "ring": "urban", "layer": "portrait"}

@@ -73,7 +73,7 @@ class Yard:
             self.frame += 1
             self.clock.advance(FRAME_NS / 1e9)
 
-    def change(self, kind: EventKind, state: CameraState) -> None:
+    def change(self, kind: EventKind | None, state: CameraState) -> None:
         self.pipeline.camera_changed(
             CameraChange("yard", kind, state, "said why", 1, self.clock.mono_ns(), {"more": 1})
         )
@@ -105,6 +105,20 @@ def test_a_loss_ends_the_moving_tracks_first_and_holds_the_parked_car(yard: Yard
     yard.change(EventKind.CAMERA_LIVE, CameraState.LIVE)
     yard.look(20, connection=2)
     assert yard.told() == [("camera_live", None)]  # the parked car neither ended nor began again
+
+
+def test_a_camera_that_rests_ends_its_moving_tracks_and_later_those_that_it_held(
+    yard: Yard,
+) -> None:
+    yard.look(20, person=True)
+    yard.events.clear()
+    yard.change(None, CameraState.RESTING)
+    assert yard.told() == [("end", "camera_rests")]
+    yard.clock.advance(61)
+    yard.pipeline.end_held()
+    assert yard.told() == [("end", "camera_rests")] * 2
+    yard.look(20)
+    assert yard.told()[-1] == ("start", None)  # the parked car, anew
 
 
 def test_held_tracks_end_when_the_camera_stays_away(yard: Yard) -> None:

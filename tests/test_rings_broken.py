@@ -189,6 +189,28 @@ BROKEN: list[tuple[str, str, dict[str, str], list[str]]] = [
         ],
     ),
     (
+        "unknown schedule of a camera's hours",
+        site("", top=ZONE, camera='hours = "nights"\n'),
+        {},
+        [
+            (
+                'site.toml:10: camera[1] gate-north, key hours: no schedule has the id "nights"; '
+                "allowed: always, never"
+            )
+        ],
+    ),
+    (
+        "a camera's hours without a time zone",
+        site("", camera='hours = "22:00 to 06:00"\n'),
+        {},
+        [
+            (
+                "site.toml:9: camera[1] gate-north, key hours: hours need the site's time zone: "
+                'write timezone = "Asia/Shanghai", or what it is, above the first table'
+            )
+        ],
+    ),
+    (
         "written hours of the sun without a position",
         site('[rings.rural]\nquiet_hours = "sunset to sunrise"\n', top=ZONE),
         {},

@@ -48,6 +48,20 @@ def test_without_a_broker_it_analyses_and_sigterm_stops_it_in_time(agent: AgentP
     assert "agent box-1: stopped" in agent.log.read_text()
 
 
+def test_outside_of_its_hours_a_camera_is_read_and_not_decoded(agent: AgentProcess) -> None:
+    agent.config.write_text(agent.config.read_text() + 'hours = "never"\n')
+    agent.start()
+    wait_until(
+        lambda: agent.status()["cameras"][0]["counts"].get("frames_received", 0) > 20,
+        "packets are read",
+    )
+    (camera,) = agent.status()["cameras"]
+    assert camera["state"] == "resting"
+    assert camera["effective"]["decode"]["state"] == "resting"
+    assert camera["counts"].get("frames_decoded", 0) == 0
+    assert agent.stop() == 0
+
+
 def test_a_second_sigterm_ends_it_at_once(agent: AgentProcess) -> None:
     agent.start()
     assert agent.process is not None

@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from edge_agent.clock import BUILD_WALL_NS
 from edge_agent.policy.schedule import (
     Hours,
     Place,
@@ -16,6 +17,7 @@ from edge_agent.policy.schedule import (
     find_spell,
     hours_of,
     is_active,
+    is_wanted,
 )
 from edge_agent.settings.hours import ScheduleSettings
 
@@ -196,3 +198,10 @@ def test_hours_are_found_by_name_or_as_they_are_written(
     hours = hours_of(times, known, Site(SHANGHAI, TOWN))
     assert hours(at("2026-11-27T12:00:00")) is at_noon
     assert hours(at("2026-11-27T23:30:00")) is at_night
+
+
+def test_a_clock_that_was_never_set_turns_no_camera_off() -> None:
+    never = Hours(False)
+    assert is_wanted(never, at("1970-01-01T08:05:00"))
+    assert not is_wanted(never, BUILD_WALL_NS + 1)
+    assert is_wanted(Hours(True), BUILD_WALL_NS + 1)

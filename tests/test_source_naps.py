@@ -110,6 +110,7 @@ def delivery() -> Iterator[Delivery]:
         framer=Framer(settings, clock),
         watch=WakeWatch(quiet_s=10, rng=random.Random(1)),
         feedback=Feedback(),
+        wanted=lambda: True,
         pause=lambda seconds: False,
     )
     yield Delivery(connection, 1, outlets)  # type: ignore[arg-type]

@@ -3,7 +3,7 @@
 import logging
 import random
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -25,6 +25,7 @@ from edge_agent.hotloop.slots import SlotBoard
 from edge_agent.hotloop.step import CameraPipeline
 from edge_agent.hotloop.whereabouts import MovingCameras
 from edge_agent.journal import Head, TrackJournal
+from edge_agent.policy.schedule import hours_of, is_wanted, site_of
 from edge_agent.ports import PositionListener, Source
 from edge_agent.settings import AgentSettings, CameraSettings
 from edge_agent.source import open_source
@@ -113,12 +114,20 @@ def wire(settings: AgentSettings, *, state_dir: Path, decision: Decision, clock:
             meter=meters,
             clock=clock,
             rng=random.Random(),
+            wanted=_wanted(camera, settings, clock),
         )
     listeners = open_listeners(moving, settings.broker, clock=clock, meter=meters)
     return Parts(
         meters, delivery, journal, pipelines, board, lanes, shedding, gauge, moving, listeners,
         health, sources,
     )  # fmt: skip
+
+
+def _wanted(camera: CameraSettings, settings: AgentSettings, clock: Clock) -> Callable[[], bool]:
+    """Return what tells whether it is within the camera's hours."""
+    schedules = {schedule.id: schedule for schedule in settings.schedules}
+    hours = hours_of(camera.hours, schedules, site_of(settings))
+    return lambda: is_wanted(hours, clock.wall_ns())
 
 
 def _delivery(common: _Common, state_dir: Path) -> Delivery:

@@ -97,6 +97,7 @@ def _policies(settings: AgentSettings) -> list[dict[str, Json]]:
 def named_times(settings: AgentSettings) -> list[str]:
     """Return the hours that something goes by: ids of schedules, or as they are written."""
     named = [settings.rings.policy(ring).quiet_hours for ring in Ring]
+    named += [camera.hours for camera in settings.camera]
     named += [camera.policy.quiet_hours for camera in settings.camera]
     named += [rule.schedule for camera in settings.camera for rule in camera.rules]
     named += [one.schedule for one in settings.perimeters]

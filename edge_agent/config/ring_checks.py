@@ -20,7 +20,7 @@ from edge_agent.settings.rings import DEFAULT_LISTEN, PositionKind
 from edge_agent.types import Ring
 
 #: Keys that name a schedule or hold hours, wherever they stand.
-_TIMES_KEYS = ("schedule", "quiet_hours")
+_TIMES_KEYS = ("schedule", "quiet_hours", "hours")
 
 
 def check_rings(document: Document) -> list[Problem]:
@@ -133,7 +133,7 @@ def _times_paths(document: Document) -> Iterator[KeyPath]:
     tables: list[KeyPath] = [("rings", ring.value) for ring in Ring]
     tables += table_paths(document, "perimeters")
     for camera in camera_paths(document):
-        tables += [(*camera, "policy"), *table_paths(document, *camera, "rules")]
+        tables += [camera, (*camera, "policy"), *table_paths(document, *camera, "rules")]
     for table in tables:
         for key in _TIMES_KEYS:
             if isinstance(document.get(*table, key), str):

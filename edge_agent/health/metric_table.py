@@ -177,8 +177,8 @@ METRICS = (
         _one("pressure", "mhz", factor=1e6),
     ),
     MetricRow(
-        "edge_agent_camera_live", "gauge", "1 while pictures come", CAMERA,
-        _cameras(lambda camera: [((), float(camera["state"] == "live"))]),
+        "edge_agent_camera_live", "gauge", "1 while packets come", CAMERA,
+        _cameras(lambda camera: [((), float(camera["state"] in ("live", "resting")))]),
     ),
     MetricRow(
         "edge_agent_camera_frames_total", "counter", "frames that got as far as `step`",

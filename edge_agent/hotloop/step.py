@@ -82,7 +82,7 @@ class CameraPipeline:
         self._update_s = tracking.update_s
         self.quiet = True  # nothing moved in the last frame
         self._hold_ns = round(tracking.stationary_hold_s * 1e9)
-        self._lost_since_ns: int | None = None
+        self._away: tuple[int, EndReason] | None = None  # since when, and why
         self._events = events
         self._clock = clock
         self._meter = meter
@@ -92,7 +92,7 @@ class CameraPipeline:
         """Carry one frame's detections through; called for every analysed frame, also empty."""
         started_ns = self._clock.mono_ns()
         with self._lock:
-            self._lost_since_ns = None
+            self._away = None
             began_ns = time.thread_time_ns()
             tracks = self._tracker.step(admit(detections, self._admission))
             tracked_ns = time.thread_time_ns()
@@ -124,7 +124,7 @@ class CameraPipeline:
         self._meter.observe("latency", (now_ns - detections.ref.mono_ns) / 1e9, camera_id=camera_id)
 
     def camera_changed(self, change: CameraChange) -> None:
-        """Tell of a camera's change; a loss ends its moving tracks first.
+        """Tell of a camera's change; a loss or a rest ends its moving tracks first.
 
         Stationary tracks are held, so that a parked car does not start again after a reconnect.
         """
@@ -132,14 +132,19 @@ class CameraPipeline:
             if self._journal is not None:
                 self._journal.camera_changed(change)
             if change.kind is EventKind.CAMERA_LOST:
-                self._lost_since_ns = change.mono_ns
-                self._end(self._tracker.lose_moving().tolist(), EndReason.CAMERA_LOST)
+                self._goes_away(change, EndReason.CAMERA_LOST)
+            elif change.state is CameraState.RESTING:
+                self._goes_away(change, EndReason.CAMERA_RESTS)
             elif change.state is CameraState.ENDED:
                 self._tracker.clear()
                 self._end(None, EndReason.LEFT)
             if change.kind is not None:
                 self._put([self._event_of(change)])
             self._put(self._judge.changed(change))
+
+    def _goes_away(self, change: CameraChange, reason: EndReason) -> None:
+        self._away = change.mono_ns, reason
+        self._end(self._tracker.lose_moving().tolist(), reason)
 
     def stretch_updates(self, factor: float) -> None:
         """Make the pauses between updates of moving tracks `factor` times as long as asked for."""
@@ -151,11 +156,13 @@ class CameraPipeline:
         the rules what has lasted; called once a second."""
         with self._lock:
             self._put(self._judge.tick())
-            since_ns = self._lost_since_ns
-            if since_ns is not None and self._clock.mono_ns() - since_ns > self._hold_ns:
-                self._lost_since_ns = None
+            if self._away is None:
+                return
+            since_ns, reason = self._away
+            if self._clock.mono_ns() - since_ns > self._hold_ns:
+                self._away = None
                 self._tracker.clear()
-                self._end(None, EndReason.CAMERA_LOST)
+                self._end(None, reason)
 
     def stop(self) -> None:
         """End every track because the agent stops."""

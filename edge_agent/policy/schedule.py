@@ -15,6 +15,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+from edge_agent.clock import BUILD_WALL_NS
 from edge_agent.settings import AgentSettings
 from edge_agent.settings.hours import ALWAYS, NEVER, ScheduleSettings, Weekday
 
@@ -232,6 +233,15 @@ def hours_of(times: str, schedules: Mapping[str, ScheduleSettings], site: Site) 
     return Hours(
         build_schedule(written_hours(times) or schedules[times], site.timezone, site.place)
     )
+
+
+def is_wanted(hours: Hours, wall_ns: int) -> bool:
+    """Return whether a camera with these hours is wanted at `wall_ns` (UTC nanoseconds).
+
+    A clock that stands before this build was never set, and would choose hours at random: until it
+    is set, the camera is wanted.
+    """
+    return wall_ns < BUILD_WALL_NS or hours(wall_ns)
 
 
 def site_of(settings: AgentSettings) -> Site:

@@ -6,7 +6,14 @@ from typing import Annotated
 
 from pydantic import Field, SecretStr
 
-from edge_agent.settings.hours import CellSettings, Latitude, Longitude, WorthPolicy
+from edge_agent.settings.hours import (
+    ALWAYS,
+    CellSettings,
+    Latitude,
+    Longitude,
+    Times,
+    WorthPolicy,
+)
 from edge_agent.settings.rules import GroundPolygon, GroundSettings, LineSettings, RuleSettings
 from edge_agent.settings.words import Frozen, Name, Norm, Polygon, Score, Username
 from edge_agent.types import Layer, Point, Ring
@@ -70,6 +77,7 @@ class CameraSettings(Frozen):
     latency_slo_ms: Annotated[float, Field(ge=10, le=60_000)] | None = None  # None: by layer
     transport: Transport = Transport.TCP
     decode: DecodeMode | None = None  # None: by layer, then ring; see policy/decoding.py
+    hours: Times = ALWAYS  # outside of them nothing of it is decoded
     quiet_s: Annotated[float, Field(ge=1, le=3600)] = 10.0
     buffer_s: Annotated[float, Field(ge=1, le=600)] = 30.0
     buffer_mb: Annotated[float, Field(ge=0.01, le=1000)] = 16.0

@@ -1,6 +1,7 @@
 """Cameras in: RTSP and files to frames, with time-outs that hold and reconnects for ever."""
 
 import random
+from collections.abc import Callable
 
 from edge_agent.clock import Clock
 from edge_agent.ports import CameraListener, FrameSink, Meter, Source
@@ -21,15 +22,24 @@ def open_source(
     clock: Clock,
     rng: random.Random,
     watch: WakeWatch | None = None,
+    wanted: Callable[[], bool] = lambda: True,
 ) -> Source:
     """Return the reader of `camera`; nothing is opened before its `start`.
 
     `watch` decides when it sleeps and wakes; None for one of its own. A file's draws its audits
-    alike each time, so that a replay gives the same frames.
+    alike each time, so that a replay gives the same frames. `wanted` tells whether it is within the
+    camera's hours; outside of them nothing is decoded.
     """
     if watch is None:
         draws = random.Random(rng.random() if is_network(camera.read_url) else camera.id)
         watch = WakeWatch(quiet_s=camera.quiet_s, rng=draws)
     return Reader(
-        camera, sink=sink, listener=listener, meter=meter, clock=clock, rng=rng, watch=watch
+        camera,
+        sink=sink,
+        listener=listener,
+        meter=meter,
+        clock=clock,
+        rng=rng,
+        watch=watch,
+        wanted=wanted,
     )

@@ -61,6 +61,13 @@ class Announcer:
         data = {"failure": failure.word.value, "retry_in_s": round(wait_s, 1)}
         self._tell(kind, CameraState.LOST, reason, connection, data)
 
+    def resting(self, connection: int) -> None:
+        """The camera's hours are over: its packets are read and nothing else."""
+        reason = f"outside of its hours: nothing is decoded ({self._where(connection)})"
+        log.info("%s: %s", self._subject, reason)
+        self._failures = 0
+        self._tell(None, CameraState.RESTING, reason, connection)
+
     def decoding(self, connection: int, said: str) -> None:
         """How much is decoded changed for a reason that people should know."""
         reason = f"{said} ({self._where(connection)})"

@@ -8,9 +8,11 @@ from av.video.stream import VideoStream
 
 from edge_agent.policy.decoding import decode_mode
 from edge_agent.settings import CameraSettings, DecodeMode, Transport
+from edge_agent.settings.hours import ALWAYS
 from edge_agent.source.connection import Connection
 from edge_agent.source.decoder import Decoder
 from edge_agent.source.decoding import DecodeAll, DecodeKeyframes, Decoding
+from edge_agent.source.decoding_hours import DecodeInHours
 from edge_agent.source.failure import Failure, FailureWord, file_failure, read_failure
 from edge_agent.source.look import Looker
 from edge_agent.source.measures import StreamMeasures
@@ -74,15 +76,23 @@ class Delivery:
         return self._outlet.live_ns
 
     def _begin_decoding(self) -> Decoding:
-        common = (self._ring, self._decoder, self._outlet, self._vigil, self._out)
-        if self._mode is DecodeMode.KEYFRAMES:
-            return DecodeKeyframes(*common)
-        if self._mode is DecodeMode.ALWAYS:
-            return DecodeAll(*common)
-        if self._raw_file:
-            return DecodeAll(*common, obstacle="the file has no timestamps")
+        parts = (self._ring, self._decoder, self._outlet, self._vigil, self._out)
+        facts, mode, obstacle = self._facts, self._mode, None
+        if mode is DecodeMode.ON_DEMAND and self._raw_file:
+            mode, obstacle = DecodeMode.ALWAYS, "the file has no timestamps"
         looker = Looker(self._connection.stream.codec_context)
-        return DecodeOnDemand(*common, looker, self._facts)
+
+        # Nothing of `self` in here: the two would hold each other until a search for cycles.
+        def begin() -> Decoding:
+            if mode is DecodeMode.KEYFRAMES:
+                return DecodeKeyframes(*parts)
+            if mode is DecodeMode.ALWAYS:
+                return DecodeAll(*parts, obstacle=obstacle)
+            return DecodeOnDemand(*parts, looker, facts)
+
+        if self._out.camera.hours == ALWAYS:
+            return begin()
+        return DecodeInHours(begin, *parts)
 
     def run(self) -> Failure | None:
         """Deliver until the stream ends; return why it did.

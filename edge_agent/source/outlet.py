@@ -32,6 +32,7 @@ class Outlets:
     framer: Framer
     watch: WakeWatch
     feedback: Feedback
+    wanted: Callable[[], bool]  # whether it is within the camera's hours
     pause: Callable[[float], bool]  # waits some seconds; True where the reader shall end
 
 
@@ -66,14 +67,16 @@ class Outlet:
         self._facts = facts
         self._out = outlets
         self.pictures = 0
-        self.live_ns: int | None = None  # mono of the first picture
+        self.live_ns: int | None = None  # mono of the first picture, or of the first rest
+        self._told_live = False
         camera = outlets.camera
         self._lossless = facts.transport == "file" and not camera.realtime
 
     def show(self, picture: av.VideoFrame, arrival: Arrival, *, late: bool = False) -> None:
         """Take a decoded picture; what the grid chooses goes to the slot."""
-        if self.live_ns is None:
-            self.live_ns = arrival.mono_ns
+        if not self._told_live:
+            self._told_live = True
+            self._came(arrival)
             self._tell_live(picture, arrival)
         pts = picture.pts
         if pts is None and self._facts.counted_ticks is not None:
@@ -92,6 +95,21 @@ class Outlet:
             self._out.sink.catch_up(taken.frame)
         else:
             self._out.sink.offer(taken.frame)
+
+    def rest(self, arrival: Arrival) -> None:
+        """Take that no picture is shown from here on: the camera's hours are over."""
+        self._came(arrival)
+        self._out.framer.sleep()
+        self._out.announce.resting(self._facts.number)
+
+    def resume(self) -> None:
+        """Take that pictures are shown again; the first of a connection tells it itself."""
+        if self._told_live:
+            self._out.announce.decoding(self._facts.number, "its hours have begun")
+
+    def _came(self, arrival: Arrival) -> None:
+        if self.live_ns is None:
+            self.live_ns = arrival.mono_ns
 
     def has_room(self) -> bool:
         """Return whether a late picture may be shown now without waiting."""

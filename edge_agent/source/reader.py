@@ -4,6 +4,7 @@ import logging
 import random
 import threading
 import traceback
+from collections.abc import Callable
 
 from edge_agent.backoff import Backoff
 from edge_agent.clock import Clock
@@ -28,7 +29,7 @@ _NS = 1_000_000_000
 #: A connection that delivered for this long starts the row of waits anew.
 HEALTHY_S = 10.0
 #: The states in which what the last connection gave is true.
-_TELLING = {CameraState.LIVE, CameraState.ENDED}
+_TELLING = {CameraState.LIVE, CameraState.RESTING, CameraState.ENDED}
 
 
 class Reader:
@@ -44,6 +45,7 @@ class Reader:
         clock: Clock,
         rng: random.Random,
         watch: WakeWatch,
+        wanted: Callable[[], bool],
     ) -> None:
         self._camera = camera
         self._meter = meter
@@ -61,6 +63,7 @@ class Reader:
             framer=framer,
             watch=watch,
             feedback=self._feedback,
+            wanted=wanted,
             pause=self._pause,
         )
         self._thread = threading.Thread(target=self._run, name=f"source-{camera.id}", daemon=True)

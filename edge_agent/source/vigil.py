@@ -100,6 +100,11 @@ class Vigil:
             self._audit = False
             self._watch.audit_ended(stream_ns)
 
+    def begin_anew(self) -> None:
+        """Take that packets went by unseen; what was learned of the scene stays."""
+        self._last_ns = -1
+        self._begin()
+
     def _begin(self) -> None:
         self._watch.begin(self._facts.codec, self._wh, self._facts.declared_fps)
 
