@@ -242,6 +242,20 @@ def test_decode_modes_that_lose_what_the_camera_is_there_for(site_folder: Path) 
     ]
 
 
+def test_hours_stand_beside_the_decode_mode(site_folder: Path) -> None:
+    site = write_full(site_folder)
+    text = 'timezone = "Asia/Shanghai"\n' + FULL
+    for layer, hours in (("panoramic", "never"), ("portrait", "20:00 to 06:00")):
+        text = text.replace(f'layer = "{layer}"', f'layer = "{layer}"\nhours = "{hours}"')
+    site.write_text(text)
+    _, out, _ = check()
+    assert "always, 20:00 to 06:00  door" in out
+    assert "on_demand, never " in out
+    assert "note: camera yard: hours never: nothing that it sees is ever told" in out
+    _, out, _ = check("--json")
+    assert [camera["hours"] for camera in json.loads(out)["cameras"]] == ["20:00 to 06:00", "never"]
+
+
 def test_secrets_that_lie_open_and_logins_that_are_half(
     site_folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -198,14 +198,15 @@ def test_what_was_found_is_found_again_on_disk(tmp_path: Path) -> None:
         score=np.array([0.9, 0.5], np.float32),
         class_id=np.zeros(2, np.int32),
     )
-    detector = cast(Any, SimpleNamespace(detect=lambda frames, lane: batch))
+    detector = cast(Any, SimpleNamespace(trims=True, detect=lambda frames, lane: batch))
     finder = open_finder(clip, model, 5.0, detector)
     ref = tracks_at(1.0, {}).ref
     finder.find(cast(Any, SimpleNamespace(ref=ref)))
     finder.save()
-    again = open_finder(clip, model, 5.0, cast(Any, Nobody()))
+    again = open_finder(clip, model, 5.0, cast(Any, SimpleNamespace(trims=True)))
     assert again.find(cast(Any, SimpleNamespace(ref=ref))).score.tolist() == pytest.approx(
         [0.9, 0.5]
     )
+    assert not open_finder(clip, model, 5.0, cast(Any, SimpleNamespace(trims=False))).found
     model.write_bytes(b"another model")
     assert not open_finder(clip, model, 5.0, detector).found

@@ -26,6 +26,7 @@ from edge_agent.errors import ModelError
 from edge_agent.hotloop.planning import known_plan
 from edge_agent.policy.decoding import decode_mode
 from edge_agent.settings import AgentSettings, CameraSettings
+from edge_agent.settings.hours import ALWAYS
 from edge_agent.types import Json
 
 
@@ -125,6 +126,7 @@ def _describe_camera(camera: CameraSettings) -> dict[str, Json]:
         "transport": camera.transport.value if is_stream else "file",
         "decode": mode.value,
         "decode_because": because,
+        "hours": camera.hours,
         "zones": [zone.id for zone in camera.zones],
         "lines": [line.id for line in camera.lines],
         "ignore": len(camera.ignore),
@@ -187,7 +189,7 @@ def _camera_table(cameras: list[dict[str, Json]]) -> Iterator[str]:
                 camera["layer"],
                 f"{camera['target_fps']:g}",
                 camera["transport"],
-                camera["decode"],
+                camera["decode"] + ("" if camera["hours"] == ALWAYS else f", {camera['hours']}"),
                 zones,
                 camera["picture"],
             )

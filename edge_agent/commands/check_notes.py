@@ -11,6 +11,7 @@ from edge_agent.config.access import User, find_user, reading_fault, writing_fau
 from edge_agent.config.places import SERVICE_STATE, model_manifest
 from edge_agent.policy.decoding import default_decode_mode
 from edge_agent.settings import AgentSettings, DecodeMode
+from edge_agent.settings.hours import NEVER
 
 SERVICE_USER = "edge-agent"
 
@@ -93,8 +94,10 @@ def _bare_logins(settings: AgentSettings) -> Iterator[str]:
 
 
 def _daring_modes(settings: AgentSettings) -> Iterator[str]:
-    """Decode modes of the site file that lose what the layer is there for."""
+    """Hours and decode modes of the site file that lose what the camera is there for."""
     for camera in settings.camera:
+        if camera.hours == NEVER:
+            yield f"camera {camera.id}: hours never: nothing that it sees is ever told"
         if camera.decode is DecodeMode.KEYFRAMES:
             yield (
                 f"camera {camera.id}: decode keyframes analyses one picture in some seconds: "

@@ -96,6 +96,11 @@ class OnnxDetector:
         return self._session.provider
 
     @property
+    def trims(self) -> bool:
+        """Whether padding that no picture covers is left out."""
+        return self._session.trims
+
+    @property
     def one_by_one(self) -> bool:
         """Whether the model takes one picture a run, whatever the plan's batch."""
         return self._session.one_by_one

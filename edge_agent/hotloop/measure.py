@@ -46,6 +46,7 @@ class LanesBench:
         self._sessions: dict[tuple[str, int], Session] = {}
         self._detectors: dict[Candidate, OnnxDetector] = {}
         self._batch_faults: dict[tuple[str, int], str | None] = {}
+        self._trims: dict[str, bool] = {}  # by provider: the proof holds for any threads
 
     def prepare(self, candidate: Candidate) -> None:
         """Load what `candidate` needs and warm it up.
@@ -55,8 +56,7 @@ class LanesBench:
         """
         word, threads = candidate.provider, candidate.threads
         if (word, threads) not in self._sessions:
-            session = open_session(self._manifest, threads=threads, provider=word)
-            self._sessions[word, threads] = session
+            self._sessions[word, threads] = self._open(word, threads)
         session = self._sessions[word, threads]
         plan = Plan(lanes=candidate.lanes, threads=threads, batch=candidate.batch)
         detector = OnnxDetector(self._manifest, session, plan)
@@ -64,6 +64,14 @@ class LanesBench:
             self._check_batch(detector, candidate)
         detector.detect([self._frames[0]] * candidate.batch, 0)
         self._detectors[candidate] = detector
+
+    def _open(self, word: str, threads: int) -> Session:
+        if word in self._trims:
+            trims = self._trims[word]
+            return Session(self._manifest, threads=threads, provider=word, trims=trims)
+        session = open_session(self._manifest, threads=threads, provider=word)
+        self._trims[word] = session.trims
+        return session
 
     def _check_batch(self, detector: OnnxDetector, candidate: Candidate) -> None:
         if detector.one_by_one:

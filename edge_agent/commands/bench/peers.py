@@ -6,6 +6,7 @@ in build/peers); the agent imports none. One that is not there is told with the 
 
 import statistics
 import sys
+import tempfile
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -125,8 +126,7 @@ def _measure(
     python = sys.executable
     if peer.environment is not None:
         python = str(_python_in(peer.environment, places[peer.environment]))
-    folder = bed.folder / f"peer-{peer.name}"
-    folder.mkdir()
+    folder = Path(tempfile.mkdtemp(prefix=f"peer-{peer.name}-", dir=bed.folder))  # a round's own
     given = ["--model", str(bed.model), "--fps", str(fps), *peer.options]
     return measure_program(
         peer.name, [python, "-P", str(_SCRIPTS / peer.script), *given, *bed.urls], bed, folder,

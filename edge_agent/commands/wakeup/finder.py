@@ -51,9 +51,13 @@ class Finder:
 
 
 def open_finder(clip: Path, model: Path, fps: float, detector: OnnxDetector) -> Finder:
-    """Return the finder of a clip whose name tells its content, for frames at `fps`."""
+    """Return the finder of a clip whose name tells its content, for frames at `fps`.
+
+    What was found with the padding of the model's input and without it are kept apart.
+    """
     digest = hashlib.sha256(model.read_bytes()).hexdigest()[:12]
-    file = clip.with_name(f"{clip.stem}-{digest}-{fps:g}.npz")
+    way = "trimmed" if detector.trims else "whole"
+    file = clip.with_name(f"{clip.stem}-{digest}-{way}-{fps:g}.npz")
     found: dict[int, Found] = {}
     if file.exists():
         with np.load(file) as held:
