@@ -16,7 +16,8 @@ from typing import Any
 import cv2
 import numpy as np
 
-from edge_agent.detect import ArrayPicture, OnnxDetector, load_manifest, open_detector
+from edge_agent.detect import ArrayPicture, OnnxDetector, load_manifest
+from edge_agent.detect.trimming import open_session
 from edge_agent.settings import Plan
 from edge_agent.types import ClockSource, Frame, FrameRef
 from models.training import judged
@@ -52,23 +53,26 @@ class Results:
 
 
 def open_low(manifest: Path, file: Path | None, folder: Path) -> OnnxDetector:
-    """Return the manifest's detector with its threshold at the floor.
+    """Return the manifest's detector as the agent runs it, with its threshold at the floor.
 
-    `file` replaces the manifest's model file: YOLOX-Nano's lies elsewhere.
+    `file` replaces the manifest's model file: YOLOX-Nano's lies elsewhere. As the reference it runs
+    its whole input, padding included.
     """
     lines = []
     for line in manifest.read_text().splitlines():
         if line.startswith("file = "):
             line = f'file = "{(file or load_manifest(manifest).file).resolve()}"'
-        elif line.startswith("score_threshold"):
-            line = f"score_threshold = {_FLOOR}"
         lines.append(line)
     if file is not None:
+        lines.insert(0, "trim = false")
         lines += ["[class_map]", 'person = "person"']
         lines += [f'{name} = "vehicle"' for name in YOLOX_CLASSES[1:]]
-    low = folder / manifest.name
-    low.write_text("\n".join(lines) + "\n")
-    return open_detector(low, plan=Plan(lanes=1, batch=1), provider="cpu")
+    path = folder / manifest.name
+    path.write_text("\n".join(lines) + "\n")
+    judged_as = load_manifest(path)
+    session = open_session(judged_as, threads=1, provider="cpu")
+    low = judged_as.model_copy(update={"score_threshold": _FLOOR})
+    return OnnxDetector(low, session, Plan(lanes=1, batch=1))
 
 
 def detect(detector: OnnxDetector, bgr: np.ndarray) -> Rows:
