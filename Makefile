@@ -57,7 +57,7 @@ replay-sites: $(VENV)/.setup  ## every site of configs/sites against the events 
 drawings: $(VENV)/.setup  ## the drawings of docs/rules.md anew, from the example sites
 	@docs/rules/draw
 
-bench: $(VENV)/.setup-dev  ## every promised figure of docs/performance.md, in 40 minutes
+bench: $(VENV)/.setup-dev  ## every promised figure of docs/performance.md, in 47 minutes
 	@$(BIN)/edge-agent bench table
 
 # What the agent is compared with: each in an environment of its own, never in .venv.
