@@ -145,6 +145,16 @@ def test_a_calm_box_is_one_line_a_camera_and_no_warning_but_the_lost_one() -> No
     ]
 
 
+def test_a_camera_that_rests_needs_no_look() -> None:
+    box = Box({**EFFECTIVE, "decode": {"effective": "none", "reason": "outside of its hours"}})
+    box.health.cameras["gate"].hear(
+        CameraChange("gate", None, CameraState.RESTING, "outside of its hours", 1, 0)
+    )
+    lines = [line.rstrip() for line in box.screen().splitlines()]
+    assert "resting" in next(line for line in lines if line.startswith("gate"))
+    assert [line for line in lines if line.startswith("!")] == ["! starting"]
+
+
 def test_a_box_in_trouble_says_why_after_the_cameras() -> None:
     box = Box({**EFFECTIVE, "decode": {"effective": "always", "reason": "no keyframe"}}, HOT)
     box.clock.trusted = False

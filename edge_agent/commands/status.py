@@ -17,7 +17,8 @@ from edge_agent.types import Json
 
 SERVICE_SOCKET = Path("/run/edge-agent/status.sock")
 
-_STATE_STYLE = {"live": "green", "connecting": "yellow", "lost": "bold red", "ended": "blue"}
+_STATE_STYLE = {"live": "green", "connecting": "yellow", "lost": "bold red", "ended": "blue",
+                "resting": "blue"}  # fmt: skip
 _WARNING = "bold red"
 #: Below this share of frames in time a camera is worth a line of its own.
 _IN_TIME = 0.95
@@ -192,6 +193,8 @@ def _warnings(snapshot: dict[str, Json]) -> Iterator[Text]:
     if broker["reason"]:
         yield Text(f"! broker: {broker['reason']}", style=_WARNING)
     for camera in snapshot["cameras"]:
+        if camera["state"] == "resting":  # as its hours ask for
+            continue
         if camera["state"] != "live":
             style = _STATE_STYLE.get(camera["state"], "")
             yield Text(f"! {camera['reason']}", style=style)
