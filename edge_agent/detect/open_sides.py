@@ -3,12 +3,12 @@
 Most exports have the width and height of their input written into them, though nothing in a
 convolutional net depends on these. ONNX Runtime holds a picture against what the file says, so
 that is left out; every weight and node stays as it is. Nothing is written to a disk.
-Sources: Protocol Buffers, Encoding; onnx.proto of ONNX 1.19 (field numbers).
+Source: onnx.proto of ONNX 1.19 (field numbers).
 """
 
 from collections.abc import Callable, Iterator, Mapping
 
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
+from edge_agent.detect.protobuf import BYTES, fields, varint
 
 #: Returns what stands in a field's place: other bytes, or None to leave the field out.
 _Edit = Callable[[bytes], bytes | None]
@@ -20,7 +20,7 @@ def open_sides(model: bytes, sides: tuple[int, int]) -> bytes:
     What it says of the lengths of its outputs, and of everything between, goes too.
     Raises: ValueError where it is torn or no ONNX model, or has not one input.
     """
-    graph = next((model[body] for number, _, body in _fields(model) if number == 7 and body), b"")
+    graph = next(_messages(model, 7), b"")
     weights = set(_names(graph, 5, 8))  # old files have them among the inputs
     inputs = [name for name in _names(graph, 11, 1) if name not in weights]
     if len(inputs) != 1:
@@ -50,68 +50,31 @@ def _with_open(is_open: Callable[[int], bool]) -> _Edit:
 
 def _names(graph: bytes, number: int, name: int) -> list[str]:
     """Return the text `name` of each of the graph's fields `number`."""
-    return [_text(graph[body], name) for seen, _, body in _fields(graph) if seen == number and body]
+    return [_text(message, name) for message in _messages(graph, number)]
 
 
 def _text(message: bytes, number: int) -> str:
-    for seen, _, body in _fields(message):
-        if seen == number and body is not None:
-            return message[body].decode("utf-8", "replace")
-    return ""
+    return next(_messages(message, number), b"").decode("utf-8", "replace")
+
+
+def _messages(message: bytes, number: int) -> Iterator[bytes]:
+    """Yield the bytes of each of the message's fields `number`."""
+    for seen, _, value in fields(message, 0, len(message)):
+        if seen == number and isinstance(value, slice):
+            yield message[value]
 
 
 def _edit(message: bytes, edits: Mapping[int, _Edit]) -> bytes:
     """Return `message` with the fields named by `edits` put through them, in their order."""
     parts: list[bytes] = []
     kept = 0  # what stands before it is in `parts`
-    for number, whole, body in _fields(message):
-        if number not in edits or body is None:
+    for number, whole, value in fields(message, 0, len(message)):
+        if number not in edits or not isinstance(value, slice):
             continue
         parts.append(message[kept : whole.start])
         kept = whole.stop
-        new = edits[number](message[body])
+        new = edits[number](message[value])
         if new is not None:
-            parts += [_varint(number << 3 | _BYTES), _varint(len(new)), new]
+            parts += [varint(number << 3 | BYTES), varint(len(new)), new]
     parts.append(message[kept:])
     return b"".join(parts)
-
-
-def _fields(message: bytes) -> Iterator[tuple[int, slice, slice | None]]:
-    """Yield (number, place of the field, place of its bytes or None where it is a number)."""
-    at = 0
-    while at < len(message):
-        began = at
-        key, at = _read_varint(message, at)
-        kind, body = key & 7, None
-        if kind == _VARINT:
-            _, at = _read_varint(message, at)
-        elif kind == _BYTES:
-            length, at = _read_varint(message, at)
-            body = slice(at, at + length)
-            at += length
-        elif kind in (_FIXED32, _FIXED64):
-            at += 4 if kind == _FIXED32 else 8
-        else:
-            raise ValueError(f"no field begins at byte {began}")
-        if at > len(message):
-            raise ValueError(f"cut short at byte {began}")
-        yield key >> 3, slice(began, at), body
-
-
-def _read_varint(message: bytes, at: int) -> tuple[int, int]:
-    """Return the number at byte `at` and the place behind it."""
-    value = 0
-    for place, byte in enumerate(message[at : at + 10]):
-        value |= (byte & 0x7F) << 7 * place
-        if byte < 0x80:
-            return value, at + place + 1
-    raise ValueError(f"a number breaks off at byte {at}")
-
-
-def _varint(value: int) -> bytes:
-    coded = bytearray()
-    while value >= 0x80:
-        coded.append(value & 0x7F | 0x80)
-        value >>= 7
-    coded.append(value)
-    return bytes(coded)

@@ -13,6 +13,7 @@ from math import prod
 from mmap import ACCESS_READ, mmap
 from pathlib import Path
 
+from edge_agent.detect.protobuf import Torn, fields, read_varint
 from edge_agent.errors import ModelError
 
 #: A detector has some hundreds of nodes and weights; each costs about ten fields.
@@ -21,8 +22,6 @@ _MOST_FIELDS = 400_000
 _MOST_DEPTH = 16
 _MOST_AXES = 16
 _MOST_TEXT = 4_096
-
-_VARINT, _FIXED64, _BYTES, _FIXED32 = 0, 1, 2, 5
 
 #: Bytes of a number by `TensorProto.DataType`; types of half a byte and texts are left out.
 _ITEM_BYTES = {1: 4, 2: 1, 3: 1, 4: 2, 5: 2, 6: 4, 7: 8, 9: 1, 10: 2, 11: 8, 12: 4, 13: 8, 16: 2}
@@ -57,10 +56,6 @@ class WireFacts:
         return self.opsets.get("")
 
 
-class _Torn(Exception):
-    """The bytes are no ONNX model; the text says why."""
-
-
 def read_wire_facts(file: Path) -> WireFacts:
     """Return what the file at `file` says of itself.
 
@@ -68,17 +63,17 @@ def read_wire_facts(file: Path) -> WireFacts:
     """
     try:
         if not file.is_file():  # to open a pipe would wait for its writer
-            raise _Torn("is no file that can be read" if file.exists() else "is not there")
+            raise Torn("is no file that can be read" if file.exists() else "is not there")
         with file.open("rb") as stream:
             if not stream.read(1):
-                raise _Torn("is empty: 0 bytes, a copy or download that broke off")
+                raise Torn("is empty: 0 bytes, a copy or download that broke off")
             with mmap(stream.fileno(), 0, access=ACCESS_READ) as content:
                 _refuse_other_formats(content[:512])
                 reader = _Reader(content)
                 reader.read_model()
     except OSError as error:
         raise ModelError(f"it cannot be read: {error.strerror}") from None
-    except _Torn as fault:
+    except Torn as fault:
         raise ModelError(f"it {fault}") from None
     return reader.facts
 
@@ -99,11 +94,11 @@ _OTHER_FORMATS = (
 def _refuse_other_formats(head: bytes) -> None:
     for place, magic, what in _OTHER_FORMATS:
         if head[place : place + len(magic)] == magic:
-            raise _Torn(f"is {what}")
+            raise Torn(f"is {what}")
     if head.lstrip()[:1] == b"<":
-        raise _Torn("is a web page, not the model: the download went wrong")
+        raise Torn("is a web page, not the model: the download went wrong")
     if all(byte in b"\t\n\r" or 32 <= byte < 127 for byte in head):
-        raise _Torn("is a text, not an ONNX model")
+        raise Torn("is a text, not an ONNX model")
 
 
 class _Reader:
@@ -115,7 +110,7 @@ class _Reader:
         self.facts = WireFacts()
 
     def read_model(self) -> None:
-        """Read the whole file. Raises: _Torn."""
+        """Read the whole file. Raises: Torn."""
         facts = self.facts
         for number, value in self._fields(0, len(self._content)):
             if isinstance(value, int):
@@ -131,7 +126,7 @@ class _Reader:
             elif number == 25:
                 self._read_function(value)
         if not facts.has_graph:
-            raise _Torn("is not an ONNX model: it holds no graph")
+            raise Torn("is not an ONNX model: it holds no graph")
 
     def _read_opset(self, place: slice) -> None:
         domain, version = "", 0
@@ -157,7 +152,7 @@ class _Reader:
 
     def _read_graph(self, place: slice, depth: int) -> None:
         if depth > _MOST_DEPTH:
-            raise _Torn(f"nests graphs more than {_MOST_DEPTH} deep, as no detector does")
+            raise Torn(f"nests graphs more than {_MOST_DEPTH} deep, as no detector does")
         for number, value in self._fields(place.start, place.stop):
             if number == 1 and isinstance(value, slice):
                 self._read_node(value, depth)
@@ -193,7 +188,7 @@ class _Reader:
             if number == 1:
                 axes += [value] if isinstance(value, int) else self._varints(value)
                 if len(axes) > _MOST_AXES:
-                    raise _Torn(f"has a weight of more than {_MOST_AXES} axes, as no detector has")
+                    raise Torn(f"has a weight of more than {_MOST_AXES} axes, as no detector has")
             elif number == 2 and isinstance(value, int):
                 kind = value
             elif number == 14:
@@ -214,7 +209,7 @@ class _Reader:
 
     def _check_size(self, name: str, claimed: int, there: int) -> None:
         if claimed != there:
-            raise _Torn(
+            raise Torn(
                 f"claims {claimed:,} bytes for the weight {name!r} and holds {there:,} of them"
             )
 
@@ -222,7 +217,7 @@ class _Reader:
         try:
             end = int(given.get("offset", "0")) + int(given.get("length", "0"))
         except ValueError:
-            raise _Torn(f"has no number where the weight {name!r} lies in its file") from None
+            raise Torn(f"has no number where the weight {name!r} lies in its file") from None
         self.facts.external.append(ExternalData(name, given.get("location", ""), end))
 
     def _entry(self, place: slice) -> tuple[str, str]:
@@ -240,47 +235,16 @@ class _Reader:
         at = place.start
         while at < place.stop:
             self._spend_field()
-            value, at = self._varint(at, place.stop)
+            value, at = read_varint(self._content, at, place.stop)
             yield value
 
     def _fields(self, at: int, end: int) -> Iterator[tuple[int, int | slice]]:
         """Yield (field number, number or place of the bytes) of one message."""
-        while at < end:
+        for number, _, value in fields(self._content, at, end):
             self._spend_field()
-            key, at = self._varint(at, end)
-            number, kind = key >> 3, key & 7
-            if number == 0:
-                raise _Torn(f"is not an ONNX model, or torn: no field begins at byte {at - 1:,}")
-            if kind == _VARINT:
-                value, at = self._varint(at, end)
-                yield number, value
-                continue
-            if kind == _BYTES:
-                length, at = self._varint(at, end)
-            elif kind in (_FIXED32, _FIXED64):
-                length = 4 if kind == _FIXED32 else 8
-            else:
-                raise _Torn(f"is not an ONNX model, or torn: no field begins at byte {at - 1:,}")
-            if length > end - at:
-                raise _Torn(
-                    f"is cut short or not an ONNX model: at byte {at:,} it claims {length:,} more "
-                    f"and has {end - at:,}; copy or download it again"
-                )
-            yield number, slice(at, at + length)
-            at += length
+            yield number, value
 
     def _spend_field(self) -> None:
         self._fields_left -= 1
         if self._fields_left < 0:
-            raise _Torn(f"has more than {_MOST_FIELDS:,} fields before its end, as no detector has")
-
-    def _varint(self, at: int, end: int) -> tuple[int, int]:
-        value = shift = 0
-        while at < end and shift < 64:
-            byte = self._content[at]
-            at += 1
-            value |= (byte & 0x7F) << shift
-            if byte < 0x80:
-                return value, at
-            shift += 7
-        raise _Torn(f"is cut short or not an ONNX model: a number breaks off at byte {at:,}")
+            raise Torn(f"has more than {_MOST_FIELDS:,} fields before its end, as no detector has")
