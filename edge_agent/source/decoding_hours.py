@@ -4,12 +4,12 @@ Nobody is told anything by a camera then, so neither looks nor audits are worth 
 delivers is still known. Its hours begin and end with a keyframe.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 
 from edge_agent.source.decoder import Decoder
 from edge_agent.source.decoding import Decoding
 from edge_agent.source.outlet import Outlet, Outlets
-from edge_agent.source.ring import Arrival, Gop, Held, PacketRing
+from edge_agent.source.ring import Arrival, Held, PacketRing
 from edge_agent.source.vigil import Vigil
 from edge_agent.types import Json
 
@@ -54,7 +54,7 @@ class DecodeInHours:
     def end(self) -> None:
         """The stream is over: give out what is still held back, or pass over what was kept."""
         if self._working is None:
-            self._pass_over(self._ring.gops)
+            self._outlet.let_go(self._ring.gops)
         else:
             self._working.end()
 
@@ -76,7 +76,7 @@ class DecodeInHours:
 
     def _resume(self) -> None:
         """Begin with the next keyframe; the timeline and the grid have seen all before it."""
-        self._pass_over(self._ring.gops)
+        self._outlet.let_go(self._ring.gops)
         self._vigil.begin_anew()
         self._outlet.resume()
         self._working = self._begin()
@@ -84,17 +84,10 @@ class DecodeInHours:
     def _keep(self, held: Held) -> None:
         stream_ns = held.arrival.stream_ns
         if stream_ns is None or self._ring.goes_back(stream_ns):
-            self._pass_over(self._ring.gops)
+            self._outlet.let_go(self._ring.gops)
             self._ring.clear()
         if stream_ns is None:
             return
         if held.arrival.keyframe:
-            self._pass_over(self._ring.gops)  # whole now
-        self._pass_over(self._ring.add(held, stream_ns))
-
-    def _pass_over(self, gops: Iterable[Gop]) -> None:
-        for gop in gops:
-            if not gop.framed:
-                gop.framed = True
-                for pts, held in gop.in_display_order():
-                    self._outlet.pass_over(pts, held.arrival)
+            self._outlet.let_go(self._ring.gops)  # whole now
+        self._outlet.let_go(self._ring.add(held, stream_ns))

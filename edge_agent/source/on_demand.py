@@ -107,7 +107,7 @@ class DecodeOnDemand:
     def end(self) -> None:
         """The stream is over: pass the sleeping GOPs over, or show what is still held back."""
         if self.asleep:
-            self._pass_over(self._ring.gops)
+            self._outlet.let_go(self._ring.gops)
             return
         late = self._stage is Stage.CATCHING_UP
         for _ in range(_LAST_STEPS):
@@ -183,7 +183,7 @@ class DecodeOnDemand:
         if not self._ring.is_whole:
             wake = Wake(WakeReason.FALLBACK, gone[0].began_ns if gone else stream_ns)
         elif gone:
-            self._pass_over(gone)
+            self._outlet.let_go(gone)
             gone = []
         wake = self._vigil.hear() or wake
         if held.arrival.keyframe:
@@ -217,7 +217,7 @@ class DecodeOnDemand:
         """Decode from the last keyframe at or before the wake-up's time, of what is not shown."""
         gops = [gop for gop in (*gone, *self._ring.gops) if not gop.framed]
         start = max((i for i, gop in enumerate(gops) if gop.began_ns <= wake.from_ns), default=0)
-        self._pass_over(gops[:start])
+        self._outlet.let_go(gops[:start])
         if gops:
             self._begin_at(gops[start])
         for gop in gops[start:]:
@@ -232,13 +232,6 @@ class DecodeOnDemand:
         for pts, held in gop.leading():
             self._outlet.pass_over(pts, held.arrival)
         self._from_pts = gop.keyframe.packet.pts
-
-    def _pass_over(self, gops: Iterable[Gop]) -> None:
-        for gop in gops:
-            if not gop.framed:
-                gop.framed = True
-                for pts, held in gop.in_display_order():
-                    self._outlet.pass_over(pts, held.arrival)
 
     def _catch_up(self) -> None:
         """Decode what is held as far as the slot takes it; then the camera is awake."""

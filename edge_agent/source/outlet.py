@@ -1,6 +1,6 @@
 """Where a connection's pictures go: to the framer, what it chose to the slot, changes told."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from fractions import Fraction
 
@@ -12,7 +12,7 @@ from edge_agent.settings import CameraSettings
 from edge_agent.source.announce import Announcer
 from edge_agent.source.feedback import Feedback
 from edge_agent.source.framer import Framer, Taken
-from edge_agent.source.ring import Arrival
+from edge_agent.source.ring import Arrival, Gop
 from edge_agent.source.tally import Tally
 from edge_agent.types import Json, Wh
 from edge_agent.wakeup import WakeWatch
@@ -120,6 +120,14 @@ class Outlet:
         while self._lossless and self._out.sink.room() <= 0:
             if self._out.pause(_ROOM_STEP_S):
                 return
+
+    def let_go(self, gops: Iterable[Gop]) -> None:
+        """Let the pictures of whole GOPs go by undecoded, those that were not framed yet."""
+        for gop in gops:
+            if not gop.framed:
+                gop.framed = True
+                for pts, held in gop.in_display_order():
+                    self.pass_over(pts, held.arrival)
 
     def pass_over(self, pts: int, arrival: Arrival) -> None:
         """Let a picture go by that is not decoded."""
