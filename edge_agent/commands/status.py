@@ -17,8 +17,9 @@ from edge_agent.types import Json
 
 SERVICE_SOCKET = Path("/run/edge-agent/status.sock")
 
-_STATE_STYLE = {"live": "green", "connecting": "yellow", "lost": "bold red", "ended": "blue",
-                "resting": "blue"}  # fmt: skip
+_STATE_STYLE = {
+    "live": "green", "connecting": "yellow", "lost": "bold red", "ended": "blue", "resting": "blue",
+}  # fmt: skip
 _WARNING = "bold red"
 #: Below this share of frames in time a camera is worth a line of its own.
 _IN_TIME = 0.95

@@ -29,6 +29,9 @@ from edge_agent.types import (
 
 log = logging.getLogger(__name__)
 
+#: One picture's boxes (N, 4), scores (N,) and classes (N,).
+_Boxes = tuple[FloatArray, FloatArray, IntArray]
+
 
 def open_detector(
     manifest_path: Path, *, plan: Plan, provider: str = "auto", meter: Meter | None = None
@@ -125,14 +128,13 @@ class OnnxDetector:
         """
         if not 1 <= len(frames) <= self._batch:
             raise ValueError(f"{len(frames)} frames, not 1 to {self._batch}")
-        parts: list[_Boxes | None] = [None] * len(frames)
+        parts: dict[int, _Boxes] = {}
         for view, places in self._lanes[lane].groups(frames):
             found = self._detect_in(view, [frames[place] for place in places])
-            for place, boxes in zip(places, found, strict=True):
-                parts[place] = boxes
-        return _as_batch(frames, [boxes for boxes in parts if boxes is not None])
+            parts.update(zip(places, found, strict=True))
+        return _as_batch(frames, [parts[place] for place in range(len(frames))])
 
-    def _detect_in(self, view: View, frames: Sequence[Frame]) -> "list[_Boxes]":
+    def _detect_in(self, view: View, frames: Sequence[Frame]) -> list[_Boxes]:
         """Return the boxes of each of `frames`, whose pictures are all of one view."""
         started_ns = time.thread_time_ns()
         fits = view.workspace.fill(frames)
@@ -175,12 +177,8 @@ class OnnxDetector:
             )
         return found
 
-    def _suppress(self, candidates: Candidates, fit: Letterbox) -> "_Boxes":
+    def _suppress(self, candidates: Candidates, fit: Letterbox) -> _Boxes:
         return suppress(candidates, self._groups, self._iou_threshold, fit)
-
-
-#: One picture's boxes (N, 4), scores (N,) and classes (N,).
-_Boxes = tuple[FloatArray, FloatArray, IntArray]
 
 
 def _as_batch(frames: Sequence[Frame], parts: Sequence[_Boxes]) -> DetectionBatch:

@@ -24,6 +24,7 @@ log = logging.getLogger(__name__)
 
 #: So many of the sure boxes of either way must be in the other, weak ones included.
 _KEPT = 0.9
+#: Each costs a start two inferences.
 _PICTURES = 8
 #: Below so many sure boxes nothing is proven.
 _LEAST_BOXES = 5
