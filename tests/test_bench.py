@@ -4,6 +4,7 @@ The runs assert ratios and counts, never times: they keep the bench from rotting
 """
 
 import ast
+import hashlib
 import json
 import os
 import re
@@ -48,6 +49,7 @@ from edge_agent.stage.processes import family, family_cpu_s, family_memory_mb, r
 from tests import clips
 from tests.bench_reports import report as bench_report
 from tests.clips import SHARED
+from tests.detect_support import nano_manifest
 from tests.waiting import wait_until
 
 needs_shared = pytest.mark.skipif(not SHARED.is_dir(), reason="needs ../shared")
@@ -304,15 +306,20 @@ def test_a_short_bench_fills_a_report_a_page_and_a_comparison(
 
 
 @needs_shared
+@pytest.mark.parametrize(("option", "input_wh"), [([], None), (["--bare-trimmed"], [416, 256])])
 def test_a_short_overhead_ends_with_its_line(
-    clips_made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    option: list[str],
+    input_wh: list[int] | None,
+    clips_made_once: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("XDG_CACHE_HOME", str(clips_made_once))
     monkeypatch.setattr(bench_overhead, "_PROBE_S", 2.0)
     monkeypatch.setattr(bench_overhead, "_PROBE_WARMUP_S", 0.5)
     report_file = tmp_path / "bench.json"
     arguments = ["--rounds", "1", "--seconds", "3", "--warmup", "0.5", "--streams", "2",
-                 "--size", "320x180"]  # fmt: skip
+                 "--size", "320x180", *option]  # fmt: skip
     result = CliRunner().invoke(app, ["bench", "overhead", *arguments, "--json", str(report_file)])
     assert result.exit_code == 0, result.output
     lines = result.output.splitlines()
@@ -320,6 +327,7 @@ def test_a_short_overhead_ends_with_its_line(
     assert any(line.startswith("one inference takes ") for line in lines)
     report = json.loads(report_file.read_text())
     assert f"overhead {report['overhead']:.2f}" == lines[-1]
+    assert report["bare_input_wh"] == input_wh
     first = report["rounds"][0]
     assert first["asked"] == 2 * 3 * report["fps"]
     for side in (first["agent"], first["bare"]):
@@ -376,6 +384,24 @@ def test_a_site_file_of_ones_own_is_measured_as_it_is(
     assert report["load"] == {
         "words": f"1 cameras of {site}", "config": str(site), "cameras": 1,
     }  # fmt: skip
+
+
+@needs_shared
+def test_the_bare_program_leaves_out_only_what_the_agent_does(
+    clips_made_once: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(clips_made_once))
+    path = SHARED / "models" / "yolox_nano.onnx"
+    digest = hashlib.sha256(path.read_bytes()).hexdigest()
+    whole = str(nano_manifest(tmp_path, path.name, digest, trim=False))
+    arguments = ["--bare-trimmed", "--size", "320x180", "--streams", "2", "--model", whole]
+    with pytest.raises(UsageError, match=r"--bare-trimmed: yolox-nano@\w+ runs its padding too"):
+        CliRunner().invoke(app, ["bench", "overhead", *arguments], catch_exceptions=False)
+
+
+def test_a_loaded_core_gets_more_streams_before_faster_ones() -> None:
+    assert bench_latency.share_load(100.0, 4) == (4, pytest.approx(17.5))
+    assert bench_latency.share_load(155.5, 4) == (6, pytest.approx(155.5 * 0.7 / 6))
 
 
 @needs_shared

@@ -53,8 +53,7 @@ def measure_latency(
 ) -> dict[str, Json]:
     """Return the report of busy streams that ask for 70 % of what one core's lanes can do."""
     throughput = _throughput_of_a_core(model, _SIZE)
-    cameras = max(cameras, math.ceil(throughput * LOAD / _MOST_FPS))
-    target_fps = throughput * LOAD / cameras
+    cameras, target_fps = share_load(throughput, cameras)
     tell.line(
         f"the lanes do {throughput:.1f} images a second on one core; {cameras} streams ask for "
         f"{target_fps:.2f} each"
@@ -66,6 +65,12 @@ def measure_latency(
     asked = Asked(load=load, manifest=model, seconds=seconds, warmup=warmup)
     report = measure_capacity(asked, tell)
     return {**report, "lanes_images_s": round(throughput, 2)}
+
+
+def share_load(throughput: float, cameras: int) -> tuple[int, float]:
+    """Return how many streams, at least `cameras`, ask for how much of `LOAD` each a second."""
+    cameras = max(cameras, math.ceil(throughput * LOAD / _MOST_FPS))
+    return cameras, throughput * LOAD / cameras
 
 
 def _throughput_of_a_core(model: Path | None, size: str) -> float:

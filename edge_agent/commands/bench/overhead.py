@@ -19,6 +19,7 @@ from edge_agent.commands.bench.report import Round, Side, as_json, overhead, rou
 from edge_agent.commands.bench.site import write_load_site
 from edge_agent.commands.bench.tell import Teller
 from edge_agent.detect import load_manifest
+from edge_agent.detect.trimming import open_session
 from edge_agent.detect.views import trimmed_wh
 from edge_agent.errors import UsageError
 from edge_agent.stage.feed_clips import FeedRecipe
@@ -103,9 +104,11 @@ def measure_overhead(
 
 
 def _trimmed_wh(bed: Bed, load: Load) -> Wh:
+    """Return the input that the agent runs. Raises: UsageError where it is the whole one."""
     manifest = load_manifest(bed.manifest)
-    if manifest.layout != "nchw":
-        raise UsageError(f"bench: --bare-trimmed: {manifest.model_id} is {manifest.layout}")
+    session = open_session(manifest, threads=1, provider="cpu")
+    if not session.trims or manifest.layout != "nchw":
+        raise UsageError(f"bench: --bare-trimmed: {manifest.model_id} runs its padding too")
     return trimmed_wh(load.recipe.wh, manifest)
 
 
