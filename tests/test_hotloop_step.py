@@ -61,7 +61,9 @@ class Yard:
                 boxes.append((left, 100, left + 30, 180))
                 class_ids.append(PERSON)
             ref = frame_ref("yard", self.clock.mono_ns(), index=self.frame, connection=connection)
-            ref = replace(ref, awake_pts_ns=round(awake_s * 1e9), late=late)
+            ref = replace(
+                ref, mono_ns=self.clock.mono_ns(), awake_pts_ns=round(awake_s * 1e9), late=late
+            )
             self.pipeline.step_frame(
                 Detections(
                     ref,
@@ -114,6 +116,9 @@ def test_a_camera_that_rests_ends_its_moving_tracks_and_later_those_that_it_held
     yard.events.clear()
     yard.change(None, CameraState.RESTING)
     assert yard.told() == [("end", "camera_rests")]
+    under_way = yard.clock.mono_ns()
+    yard.look(1)
+    assert yard.heard[-1][0].mono_ns == under_way
     yard.clock.advance(61)
     yard.pipeline.end_held()
     assert yard.told() == [("end", "camera_rests")] * 2

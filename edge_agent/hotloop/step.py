@@ -92,7 +92,8 @@ class CameraPipeline:
         """Carry one frame's detections through; called for every analysed frame, also empty."""
         started_ns = self._clock.mono_ns()
         with self._lock:
-            self._away = None
+            if self._away is not None and detections.ref.mono_ns > self._away[0]:
+                self._away = None  # a frame that was under way when it went brings nobody back
             began_ns = time.thread_time_ns()
             tracks = self._tracker.step(admit(detections, self._admission))
             tracked_ns = time.thread_time_ns()
