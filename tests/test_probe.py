@@ -205,6 +205,17 @@ def test_a_camera_of_a_site_file(tmp_path: Path, still: str) -> None:
     assert f"tcp {peer.url}" in result.text
 
 
+def test_cameras_of_one_recorder_keep_a_still_each(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with ScriptedCamera(login=("admin", PASSWORD)) as peer:
+        path = site_file(tmp_path, peer.url)
+        result = Result("--camera", "gate", "--config", str(path), "--seconds", "0.5")
+    assert result.status == 0, result.text
+    assert cv2.imread("probe-gate.png").shape == (240, 320, 3)
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [

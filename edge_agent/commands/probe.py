@@ -53,7 +53,8 @@ def command(
     transport: Annotated[Transport | None, typer.Option(help="How the video comes.")] = None,
     seconds: Annotated[float, typer.Option(min=0.5, max=600, help="How long to measure.")] = 5.0,
     still: Annotated[
-        Path | None, typer.Option(help="Where the still goes.", show_default="probe-HOST.png")
+        Path | None,
+        typer.Option(help="Where the still goes.", show_default="probe-CAMERA.png, probe-HOST.png"),
     ] = None,
     json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
 ) -> None:
@@ -61,7 +62,7 @@ def command(
     # What the reader logs, the probe says better; without a handler it would go to stderr.
     logging.getLogger("edge_agent").addHandler(logging.NullHandler())
     settings = _settings(url, camera, config, username, password_file, transport)
-    report = probe(settings, seconds=seconds, still=_still_path(settings, still))
+    report = probe(settings, seconds=seconds, still=_still_path(settings, still, camera))
     typer.echo(json_text.dumps(report) if json else _in_words(report))
 
 
@@ -166,12 +167,18 @@ def _configured(camera: str, config: Path | None) -> CameraSettings:
     return cameras[camera]
 
 
-def _still_path(settings: CameraSettings, wanted: Path | None) -> Path:
-    """Return where the still goes: as wanted, or `probe-<host>.png` in the working folder."""
+def _still_path(settings: CameraSettings, wanted: Path | None, camera: str | None) -> Path:
+    """Return where the still goes: as wanted, or into the working folder.
+
+    There it is `probe-<camera>.png` with a site's camera, many of which may be one recorder's, else
+    `probe-<host>.png`.
+    """
     if wanted is not None:
         if not cv2.haveImageWriter(wanted.name):
             raise UsageError(f"--still {wanted}: the name must end in a picture's .png or .jpg")
         return wanted
+    if camera is not None:
+        return Path(f"probe-{camera}.png")
     if not is_network(settings.read_url):
         return Path(f"probe-{Path(settings.read_url).stem}.png")
     try:
