@@ -17,7 +17,8 @@ from models.training.labels import PERSON, VEHICLE, Picture, labels_of  # noqa: 
 from models.training.net import RingNano, Shape  # noqa: E402
 from models.training.shards import Shard, write_shard  # noqa: E402
 from models.training.state import Plan, Run, load_average, load_run  # noqa: E402
-from models.training.train import train  # noqa: E402
+from models.training.together import ALONE  # noqa: E402
+from models.training.train import advance, train  # noqa: E402
 
 TINY = Shape(stem=8, widths=(8, 8, 8, 8), depths=(0, 1, 0, 0), neck=8)
 
@@ -75,6 +76,15 @@ def test_a_resumed_run_ends_where_an_uninterrupted_one_does(pool, tmp_path):
     assert torch.equal(weights(second.net), weights(whole.net))
     assert torch.equal(weights(second.average), weights(whole.average))
     assert not torch.equal(weights(first.net), weights(whole.net))
+
+
+def test_half_precision_learns_the_same_and_keeps_whole_weights(pool):
+    whole, half = new_run(), new_run()
+    batch = Batches(pool, seed=3, size=0, total=6, fixed_wh=(64, 64))[0]
+    told = advance(whole, batch, ALONE), advance(half, batch, ALONE, bfloat16=True)
+    assert told[0] != told[1]
+    assert told[1]["total"] == pytest.approx(told[0]["total"], rel=0.01)
+    assert {w.dtype for w in half.net.state_dict().values()} <= {torch.float32, torch.int64}
 
 
 def test_the_curves_are_one_file_over_all_runs(pool, tmp_path):

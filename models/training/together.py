@@ -4,6 +4,8 @@ Source: Li et al., PyTorch Distributed, VLDB 2020. Batch normalisation sees the 
 """
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -50,9 +52,16 @@ class Together:
 ALONE = Together(0, 1)
 
 
-def join_processes() -> Together:
+@contextmanager
+def joined_processes() -> Iterator[Together]:
     """Meet the other processes that `torch.distributed.run` started, if it started this one."""
     if "RANK" not in os.environ:
-        return ALONE
+        yield ALONE
+        return
     distributed.init_process_group("gloo", timeout=_PATIENCE)
-    return Together(distributed.get_rank(), distributed.get_world_size())
+    try:
+        yield Together(distributed.get_rank(), distributed.get_world_size())
+        distributed.barrier()  # who has nothing to save waits for who has
+    finally:
+        # Left to the interpreter's end, the group's threads abort the process now and then.
+        distributed.destroy_process_group()

@@ -24,7 +24,7 @@ from models.training.loss import losses
 from models.training.net import Shape, grid, parameters_of
 from models.training.prepare import wait_while
 from models.training.state import Plan, Run, load_run
-from models.training.together import ALONE, Together, join_processes
+from models.training.together import ALONE, Together, joined_processes
 from models.training.warm import begin_from
 
 log = logging.getLogger("train")
@@ -46,8 +46,12 @@ class StepSampler(Sampler[int]):
         return len(self._steps)
 
 
-def advance(run: Run, batch: Batch, together: Together) -> dict[str, float]:
+def advance(
+    run: Run, batch: Batch, together: Together, *, bfloat16: bool = False
+) -> dict[str, float]:
     """Take one step, with the mean gradient of all processes; return what the curves show of it.
+
+    `bfloat16`: the network's convolutions are reckoned in it, the losses and the weights are not.
 
     Raises: FloatingPointError naming the step where the loss is not a number.
     """
@@ -56,7 +60,9 @@ def advance(run: Run, batch: Batch, together: Together) -> dict[str, float]:
     run.net.train()
     height, width = batch.images.shape[2:]
     cells, strides = grid((width, height))
-    found = losses(run.net(batch.images.float()), batch.truths, cells, strides)
+    with torch.autocast("cpu", torch.bfloat16, enabled=bfloat16):
+        raw = run.net(batch.images.float())
+    found = losses(raw.float(), batch.truths, cells, strides)
     if not torch.isfinite(found.total):
         raise FloatingPointError(f"step {run.step}: loss {found.total.item()}")
     run.optimiser.zero_grad(set_to_none=True)
@@ -108,7 +114,7 @@ class Curves:
 def train(
     run: Run, batches: Batches, work: Path, *, wanted: Callable[[], bool], save_every_s: float,
     pause_file: Path | None = None, log_every: int = 50, workers: int = 1,
-    together: Together = ALONE,
+    together: Together = ALONE, bfloat16: bool = False,
 ) -> None:  # fmt: skip
     """Train until the schedule is done or `wanted` says no; save now and then, and at the end."""
     checkpoint, curves = work / "checkpoint.pt", Curves(work / "curves.csv", log_every)
@@ -119,7 +125,7 @@ def train(
     saved = time.monotonic()
     for batch in loader:
         wait_while(pause_file, wanted)
-        values = advance(run, batch, together)
+        values = advance(run, batch, together, bfloat16=bfloat16)
         if together.first:
             curves.note(run, len(batch.truths) * together.processes, values)
         if together.first and time.monotonic() - saved > save_every_s:
@@ -153,31 +159,34 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--workers", type=int, default=1, help="processes that make the batches")
     parser.add_argument("--pause-file", type=Path, help="no step is taken while it exists")
+    parser.add_argument("--bfloat16", action="store_true", help="faster where the CPU has it")
     parser.add_argument("--begin", type=Path, help="an exported .onnx to begin from, at step 0")
     parser.add_argument("--extend", action="store_true", help="give a run of fewer steps --steps")
     return parser.parse_args()
 
 
-def main() -> None:
-    """Begin a run, or go on with the one in the folder."""
-    args = _arguments()
-    together = join_processes()
+def _begun(args: argparse.Namespace) -> Run:
+    """Return the run that the folder holds, with its schedule as asked for, or a new one."""
+    checkpoint = args.work / "checkpoint.pt"
+    if not checkpoint.exists():
+        return Run(Plan(total=args.steps), Shape(), args.seed)
+    run = load_run(checkpoint)
+    if args.extend:
+        run.plan = Plan(total=args.steps)
+    elif run.plan.total != args.steps:
+        raise SystemExit(
+            f"checkpoint {checkpoint}: {run.plan.total} steps, --steps {args.steps}; "
+            "add --extend to change the schedule"
+        )
+    return run
+
+
+def _go_on(args: argparse.Namespace, together: Together) -> None:
     level = logging.INFO if together.first else logging.WARNING
     logging.basicConfig(level=level, format="%(asctime)s %(message)s")
     torch.set_num_threads(args.threads)
     wanted = _wanted_until(args.minutes)
-    checkpoint = args.work / "checkpoint.pt"
-    if checkpoint.exists():
-        run = load_run(checkpoint)
-        if args.extend:
-            run.plan = Plan(total=args.steps)
-        elif run.plan.total != args.steps:
-            raise SystemExit(
-                f"checkpoint {checkpoint}: {run.plan.total} steps, --steps {args.steps}; "
-                "add --extend to change the schedule"
-            )
-    else:
-        run = Run(Plan(total=args.steps), Shape(), args.seed)
+    run = _begun(args)
     pool = Pool(open_shards(args.work / "shards"))
     log.info("%d parameters, step %d of %d, pictures %s",
              parameters_of(run.net), run.step, run.plan.total, pool.counts())  # fmt: skip
@@ -187,7 +196,15 @@ def main() -> None:
         begin_from(run.net, args.begin, torch.cat([batches.usual(i) for i in range(4)]).float())
         run.average.load_state_dict(run.net.state_dict())
     train(run, batches, args.work, wanted=wanted, save_every_s=60 * args.save_minutes,
-          pause_file=args.pause_file, workers=args.workers, together=together)  # fmt: skip
+          pause_file=args.pause_file, workers=args.workers, together=together,
+          bfloat16=args.bfloat16)  # fmt: skip
+
+
+def main() -> None:
+    """Begin a run, or go on with the one in the folder."""
+    args = _arguments()
+    with joined_processes() as together:
+        _go_on(args, together)
 
 
 if __name__ == "__main__":
