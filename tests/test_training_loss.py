@@ -21,13 +21,14 @@ def raw_rows(size_cells=0.0):
     return raw
 
 
-def truth(boxes, classes, ignored=(), ignored_class=(), known=(True, True), score=None):
+def truth(boxes, classes, ignored=(), ignored_class=(), exact=None, known=(True, True), score=None):
     return Truth(
         torch.tensor(boxes).reshape(-1, 4).float(),
         torch.tensor(classes, dtype=torch.int64),
         torch.tensor(score if score else [1.0] * len(classes)),
         torch.tensor(ignored).reshape(-1, 4).float(),
         torch.tensor(ignored_class, dtype=torch.int64),
+        torch.tensor(exact if exact else [False] * len(ignored_class)),
         torch.tensor(known),
     )
 
@@ -102,10 +103,19 @@ def test_a_step_along_the_gradient_makes_the_box_fit_better():
 )
 def test_an_ignored_region_is_neither_object_nor_background(ignored_class, counts):
     one = truth([], [], ignored=[[0, 0, 32, 32]], ignored_class=[ignored_class])
-    mask = counted(one, POINTS, torch.zeros(len(POINTS), 2))
+    mask = counted(one, POINTS, boxes_of(raw_rows(), CELLS, STRIDES), torch.zeros(len(POINTS), 2))
     inside = (POINTS < 32).all(1)
     assert mask[inside].tolist() == [counts] * int(inside.sum())
     assert (mask[~inside] == 1).all()
+
+
+def test_a_hardly_seen_body_excuses_its_own_box_and_no_other():
+    one = truth([], [], ignored=[[0, 0, 32, 32]], ignored_class=[0], exact=[True])
+    boxes = boxes_of(raw_rows(), CELLS, STRIDES)  # as large as their cells: one has the body's size
+    mask = counted(one, POINTS, boxes, torch.zeros(len(POINTS), 2))
+    excused = torch.nonzero(mask[:, 0] == 0)[:, 0]
+    assert boxes[excused].tolist() == [[0, 0, 32, 32]]
+    assert (mask[:, 1] == 1).all()
 
 
 def test_a_class_that_nobody_knows_there_gives_no_gradient():

@@ -5,6 +5,7 @@ import itertools
 import os
 import subprocess
 import sys
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -16,7 +17,7 @@ from models.training.export import export  # noqa: E402
 from models.training.labels import PERSON, VEHICLE, Picture, labels_of  # noqa: E402
 from models.training.net import RingNano, Shape  # noqa: E402
 from models.training.shards import Shard, write_shard  # noqa: E402
-from models.training.state import Plan, Run, load_average, load_run  # noqa: E402
+from models.training.state import Plan, Run, load_average, load_mean, load_run  # noqa: E402
 from models.training.together import ALONE  # noqa: E402
 from models.training.train import advance, train  # noqa: E402
 
@@ -126,6 +127,28 @@ def test_the_export_says_what_pytorch_says(pool, tmp_path):
     assert step == 6
     assert made.difference < 1e-3
     assert made.manifest.read_text().count("sha256") == 1
+
+
+def test_the_mean_of_checkpoints_lies_between_them(pool, tmp_path):
+    run = new_run()
+    for steps, name in ((2, "early.pt"), (4, "late.pt")):
+        go(run, pool, tmp_path, steps)
+        (tmp_path / "checkpoint.pt").rename(tmp_path / name)
+    early, late = tmp_path / "early.pt", tmp_path / "late.pt"
+    mean, step = load_mean([early, late])
+    one, other = (load_average(path)[0].state_dict() for path in (early, late))
+    assert step == run.step
+    for name, value in mean.state_dict().items():
+        expected = (one[name].double() + other[name].double()) / 2
+        assert torch.allclose(value.double(), expected.to(value.dtype).double())
+    assert any((one[name] != other[name]).any() for name in one)
+
+
+def test_checkpoints_of_different_networks_have_no_mean(tmp_path):
+    new_run().save(tmp_path / "one.pt")
+    Run(Plan(total=6, warmup=2), replace(TINY, neck=16), seed=3).save(tmp_path / "other.pt")
+    with pytest.raises(ValueError, match=r"other\.pt: Shape.*neck=16.*not Shape.*neck=8"):
+        load_mean([tmp_path / "one.pt", tmp_path / "other.pt"])
 
 
 def test_the_network_meant_to_ship_is_small():

@@ -5,7 +5,7 @@ uninterrupted one would have seen, and nothing about the loader has to be saved.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import cv2
@@ -16,7 +16,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from models.training.augment import Knobs, Sample, Wh, compose
-from models.training.labels import Labels, Picture
+from models.training.labels import HARDLY_SEEN, Labels, Picture
 from models.training.look import weathered
 from models.training.loss import Truth
 from models.training.marks import marked
@@ -25,9 +25,9 @@ from models.training.shards import Shard
 #: How often a sample's pictures come from a source. Unequal to the sources' sizes: 460 street
 #: pictures of one town must not outweigh what is rare.
 MIX: Mapping[str, float] = {
-    "coco_train2017": 4.0, "coco_train2014u": 0.2, "oi_personcar": 1.4, "oi_vehicles": 2.0,
-    "oi_other": 0.4, "nepal": 1.2, "tollcam": 0.6, "topview": 2.0, "atl": 1.2, "intelcctv": 0.6,
-    "aerial": 1.3, "penn": 1.6, "ypv": 0.2, "scenes": 10.0, "clip": 3.0,
+    "coco_train2017": 6.0, "coco_train2014u": 0.2, "oi_personcar": 1.4, "oi_vehicles": 2.0,
+    "oi_other": 0.4, "nepal": 1.2, "tollcam": 0.6, "topview": 3.0, "atl": 2.0, "intelcctv": 0.6,
+    "aerial": 1.3, "penn": 1.6, "ypv": 0.2, "scenes": 24.0, "clip": 4.0,
 }  # fmt: skip
 
 #: Input sizes of training, and how often; a batch holds as many pixels at each.
@@ -70,7 +70,16 @@ class Pool:
         """Return a picture: the source by its share, then any of the source."""
         rows = self._rows[self._names[rng.choice(len(self._names), p=self._share)]]
         shard, number = rows[rng.integers(len(rows))]
-        return shard.picture(number)
+        return _exact(shard.picture(number))
+
+
+def _exact(picture: Picture) -> Picture:
+    """Return a rendered picture with its ignore boxes marked as what they are: bodies' own."""
+    if picture.source != "scenes":
+        return picture
+    labels = picture.labels
+    score = np.where(labels.ignore, np.float32(HARDLY_SEEN), labels.score)
+    return replace(picture, labels=replace(labels, score=score))
 
 
 class Batches(Dataset[Batch]):
@@ -127,7 +136,8 @@ def truth_of(sample: Sample) -> Truth:
     ignored = sample.labels.keep(sample.labels.ignore)
     return Truth(
         torch.from_numpy(objects.xyxy), _long(objects), torch.from_numpy(objects.score),
-        torch.from_numpy(ignored.xyxy), _long(ignored), torch.from_numpy(_copy(sample.known)),
+        torch.from_numpy(ignored.xyxy), _long(ignored),
+        torch.from_numpy(ignored.score == HARDLY_SEEN), torch.from_numpy(_copy(sample.known)),
     )  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from torch.nn.utils.fusion import fuse_conv_bn_eval
 from edge_agent.detect import open_detector
 from edge_agent.settings import Plan
 from models.training.net import PREPARATION, ConvNorm, Head, RingNano
-from models.training.state import load_average
+from models.training.state import load_mean
 
 log = logging.getLogger("export")
 
@@ -178,15 +178,16 @@ def difference_of(net: RingNano, path: Path, wh: tuple[int, int], manifest: Path
 
 
 def main() -> None:
-    """Export a checkpoint's averaged weights."""
+    """Export a checkpoint's averaged weights, or the mean of several checkpoints'."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--checkpoint", type=Path, required=True)
+    parser.add_argument("--checkpoint", type=Path, required=True, nargs="+",
+                        help="several of one training: their mean")  # fmt: skip
     parser.add_argument("--out", type=Path, required=True)
     parser.add_argument("--threshold", type=float, default=0.5)
     parser.add_argument("--wh", type=int, nargs=2, default=(416, 256))
     args = parser.parse_args()
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    net, step = load_average(args.checkpoint)
+    net, step = load_mean(args.checkpoint)
     made = export(net, args.out, wh=tuple(args.wh), threshold=args.threshold)
     size = made.onnx.stat().st_size / 1e6
     log.info("step %d: %s, %.2f MB; ONNX Runtime differs from PyTorch by at most %.1e",

@@ -11,11 +11,12 @@ import torch
 from torch import Tensor
 from torch.nn import functional
 
-from models.training.assign import assign, within
+from models.training.assign import assign, pairwise_iou, within
 from models.training.net import CLASSES, boxes_of
 
 _BOX_WEIGHT = 2.5
 _NEGATIVE, _GAMMA = 0.75, 2.0
+_THAT_BOX = 0.4  # IoU; under the 0.5 that is judged, since boxes still move
 _SURE = 0.6  # a teacher's score from which its box counts like one that a person drew
 
 
@@ -28,6 +29,7 @@ class Truth:
     score: Tensor  # (objects,) 1 where a person drew the box
     ignored: Tensor  # (regions, 4)
     ignored_class: Tensor  # (regions,) int64, -1 for both
+    ignored_exact: Tensor  # (regions,) bool: only answers with that very box are ignored
     known: Tensor  # (classes,) bool
 
 
@@ -54,7 +56,8 @@ def losses(raw: Tensor, truths: Sequence[Truth], cells: Tensor, strides: Tensor)
         soft = given.target[rows] * (truth.score[owner] / _SURE).clamp(max=1.0)
         target = torch.zeros_like(logits[i])
         target[rows, truth.class_id[owner]] = soft
-        label_parts.append(varifocal(logits[i], target, counted(truth, points, target)))
+        mask = counted(truth, points, boxes[i].detach(), target)
+        label_parts.append(varifocal(logits[i], target, mask))
         box_parts.append((soft * (1 - generalised_iou(boxes[i][rows], truth.xyxy[owner]))).sum())
         asked.append(soft.sum())
         positives += len(rows)
@@ -64,11 +67,17 @@ def losses(raw: Tensor, truths: Sequence[Truth], cells: Tensor, strides: Tensor)
     return Losses(label + _BOX_WEIGHT * box, label, box, positives)
 
 
-def counted(truth: Truth, points: Tensor, target: Tensor) -> Tensor:
-    """Return (anchors, classes): 1 where an answer is judged, 0 where nobody knows the truth."""
+def counted(truth: Truth, points: Tensor, predicted: Tensor, target: Tensor) -> Tensor:
+    """Return (anchors, classes): 1 where an answer is judged, 0 where nobody knows the truth.
+
+    `predicted` (anchors, 4): a body that can hardly be seen excuses an answer that has its box, not
+    one that lies between it and the next.
+    """
     mask = truth.known.to(target.dtype).expand(len(points), CLASSES).clone()
     if len(truth.ignored):
         inside = within(points, truth.ignored, 4.0)
+        near = pairwise_iou(truth.ignored, predicted) >= _THAT_BOX
+        inside &= near | ~truth.ignored_exact[:, None]
         for class_id in range(CLASSES):
             about = (truth.ignored_class == class_id) | (truth.ignored_class < 0)
             mask[inside[about].any(0), class_id] = 0.0

@@ -69,7 +69,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--shared", type=Path, default=Path("../shared"))
     parser.add_argument("--out", type=Path, required=True, help="folder of shards and caches")
-    parser.add_argument("--towns", type=int, default=3000, help="rendered towns, 4 pictures each")
+    parser.add_argument("--towns", type=int, default=5000, help="rendered towns, 4 pictures each")
     parser.add_argument("--only", choices=("photos", "footage", "scenes"))
     parser.add_argument("--pause-file", type=Path, help="waits between shards while it exists")
     args = parser.parse_args()

@@ -20,15 +20,22 @@ _VISIBLE, _CONTRAST = 0.3, 3.0
 _NAMES = ("anywhere",) * 7 + ("street-corner", "checkpoint", "square", "country-uav", "pan")
 _HOURS = (Hour.DAY,) * 5 + (Hour.DUSK, Hour.NIGHT, Hour.NIGHT, Hour.INFRARED, Hour.INFRARED)
 _WEATHERS = (Weather.CLEAR,) * 4 + (Weather.OVERCAST,) * 2 + (Weather.RAIN,) * 2 + (Weather.FOG,)
+#: From this seed on every hour and weather comes as often as the others, and the set scenes
+#: oftener: the pictures before are mostly of clear days, and night and fog hide most.
+_EVENLY_FROM = 3000
+_EVEN_NAMES = ("anywhere",) * 3 + ("street-corner", "checkpoint", "square", "country-uav", "pan")
 
 
 def training_scene(seed: int) -> Scene:
     """Return the scene that a training seed stands for."""
     rng = np.random.default_rng([11, seed])
+    evenly = seed >= _EVENLY_FROM
+    hours = tuple(Hour) if evenly else _HOURS
+    weathers = tuple(Weather) if evenly else _WEATHERS
     return scene_named(
-        str(rng.choice(_NAMES)),
-        hour=_HOURS[rng.integers(len(_HOURS))],
-        weather=_WEATHERS[rng.integers(len(_WEATHERS))],
+        str(rng.choice(_EVEN_NAMES if evenly else _NAMES)),
+        hour=hours[rng.integers(len(hours))],
+        weather=weathers[rng.integers(len(weathers))],
         camera_height=float(rng.uniform(0.7, 1.5)),
         crowd=float(rng.uniform(0.4, 1.6)),
         clock=bool(rng.random() < 0.3),

@@ -2,6 +2,7 @@
 
 import math
 import os
+from collections.abc import Sequence
 from copy import deepcopy
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -93,6 +94,26 @@ def load_average(path: Path) -> tuple[RingNano, int]:
     net = RingNano(_shape(content))
     net.load_state_dict(content["average"])
     return net.eval(), content["step"]
+
+
+def load_mean(paths: Sequence[Path]) -> tuple[RingNano, int]:
+    """Return the mean of the averaged networks of checkpoints, and the last one's step.
+
+    Of one training they lie in one basin, and their mean keeps what each is good at (Wortsman et
+    al., Model soups, ICML 2022).
+    Raises: ValueError where they are not of one shape.
+    """
+    net, step = load_average(paths[0])
+    total = {name: value.double() for name, value in net.state_dict().items()}
+    for path in paths[1:]:
+        other, step = load_average(path)
+        if other.shape != net.shape:
+            raise ValueError(f"checkpoint {path}: {other.shape}, not {net.shape}")
+        for name, value in other.state_dict().items():
+            total[name] += value
+    kept = net.state_dict()
+    net.load_state_dict({n: (v / len(paths)).to(kept[n].dtype) for n, v in total.items()})
+    return net, step
 
 
 def _read(path: Path) -> dict[str, Any]:
