@@ -1,12 +1,17 @@
 """The detector's training data: covers, split, ignore boxes, and where boxes go with pixels."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
 
+from edge_agent.scenes.truth import FrameTruth, ObjectTruth, Pose
 from models.training.augment import Knobs, compose, cut, lay, mirrored
-from models.training.labels import PERSON, VEHICLE, Picture, labels_of
+from models.training.evaluate import Results, scene_figures
+from models.training.labels import HARDLY_SEEN, PERSON, VEHICLE, Picture, labels_of
+from models.training.rendered import labels_of_truth, training_scene
+from models.training.scoring import Matched
 from models.training.shards import Shard, write_shard
 from models.training.sources import labelled, read_entries
 from models.training.teacher import BICYCLE, fuse, suppress
@@ -167,3 +172,35 @@ def test_suppression_keeps_what_is_of_another_class():
     rows = np.array([[0, 0, 10, 10, 0.9, PERSON], [0, 0, 10, 9, 0.8, PERSON],
                      [0, 0, 10, 10, 0.7, VEHICLE]], np.float32)  # fmt: skip
     assert suppress(rows, 0.5)[:, 4].tolist() == pytest.approx([0.9, 0.7])
+
+
+def test_a_rendered_body_that_can_hardly_be_seen_is_ignored_by_its_own_box():
+    def body(visible, contrast):
+        return ObjectTruth(1, "person", None, (1, 2, 3, 9), visible, contrast, (0, 0), 0, 0)
+
+    bodies = (body(1.0, 40.0), body(0.2, 40.0), body(1.0, 2.0))
+    labels = labels_of_truth(FrameTruth(0, 0.0, Pose(0, 0, 5, 0, 0, 0, 60), bodies, ()))
+    assert labels.ignore.tolist() == [False, True, True]
+    assert labels.score.tolist() == [1.0, HARDLY_SEEN, HARDLY_SEEN]
+
+
+def test_later_rendered_towns_have_every_hour_and_weather_alike():
+    early, late = (
+        Counter((scene.hour, scene.weather) for scene in map(training_scene, seeds))
+        for seeds in (range(1600), range(3000, 4600))
+    )
+    assert len(late) == 16
+    assert max(late.values()) < 2 * min(late.values())
+    assert max(early.values()) > 4 * min(early.values())
+
+
+def test_rendered_recall_is_told_where_more_false_alarms_are_allowed():
+    result = Results()
+    found = Matched(np.array([0.9, 0.8, 0.7, 0.6], np.float32), np.array([1, 0, 1, 0], bool), 4)
+    nothing = Matched(np.zeros(0, np.float32), np.zeros(0, bool), 0)
+    result.matches["day, clear", "person"] = [found]
+    result.matches["day, clear", "vehicle"] = [nothing]
+    figures = scene_figures(result)
+    assert figures["pooled, both classes"]["recall"] == 0.25
+    assert figures["pooled, both classes, 1 false"]["recall"] == 0.5
+    assert figures["pooled, both classes, 3 false"]["false_per_picture"] == 2.0

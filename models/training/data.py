@@ -5,7 +5,7 @@ uninterrupted one would have seen, and nothing about the loader has to be saved.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -70,16 +70,7 @@ class Pool:
         """Return a picture: the source by its share, then any of the source."""
         rows = self._rows[self._names[rng.choice(len(self._names), p=self._share)]]
         shard, number = rows[rng.integers(len(rows))]
-        return _exact(shard.picture(number))
-
-
-def _exact(picture: Picture) -> Picture:
-    """Return a rendered picture with its ignore boxes marked as what they are: bodies' own."""
-    if picture.source != "scenes":
-        return picture
-    labels = picture.labels
-    score = np.where(labels.ignore, np.float32(HARDLY_SEEN), labels.score)
-    return replace(picture, labels=replace(labels, score=score))
+        return shard.picture(number)
 
 
 class Batches(Dataset[Batch]):

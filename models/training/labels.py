@@ -12,6 +12,7 @@ PERSON, VEHICLE, BOTH = 0, 1, -1
 #: A fused teacher's box from this score on is an object; a weaker one is neither object nor
 #: background. Under the lower one it is nothing.
 TEACHER_OBJECT, TEACHER_DOUBT = 0.35, 0.1
+#: The score of an ignore box that is a body's own box, exact, but of a body hardly to be seen.
 HARDLY_SEEN = -1.0
 
 
@@ -21,7 +22,7 @@ class Labels:
 
     `score` is 1 where a person drew the box and a teacher's score otherwise; the loss makes the
     target softer by it. An `ignore` box says that inside it the class is neither there nor absent;
-    with the score `HARDLY_SEEN` it is a body's own box, and only answers with that box are meant.
+    with the score `HARDLY_SEEN` only an answer with that very box is neither right nor wrong.
     """
 
     xyxy: NDArray[np.float32]  # (n, 4)

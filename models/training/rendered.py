@@ -9,7 +9,7 @@ from itertools import product
 import numpy as np
 
 from edge_agent.scenes import FrameTruth, Hour, Scene, Weather, frames, scene_named
-from models.training.labels import CLASSES, Labels, Picture, labels_of
+from models.training.labels import CLASSES, HARDLY_SEEN, Labels, Picture, labels_of
 
 EVALUATION_SEEDS = 900_000
 _MOMENTS = 4  # pictures of one town
@@ -59,14 +59,13 @@ def rendered(first_seed: int, towns: int) -> Iterator[Picture]:
 
 
 def labels_of_truth(truth: FrameTruth) -> Labels:
-    """Return a frame's objects; what can hardly be seen becomes ignore boxes."""
-    return labels_of(
-        [
-            (list(o.xyxy), CLASSES.index(o.object_class), 1.0,
-             o.visible < _VISIBLE or o.contrast < _CONTRAST)
-            for o in truth.objects
-        ]
-    )  # fmt: skip
+    """Return a frame's objects; what can hardly be seen becomes ignore boxes of that one body."""
+    rows = []
+    for o in truth.objects:
+        hardly = o.visible < _VISIBLE or o.contrast < _CONTRAST
+        score = HARDLY_SEEN if hardly else 1.0
+        rows.append((list(o.xyxy), CLASSES.index(o.object_class), score, hardly))
+    return labels_of(rows)
 
 
 def evaluation_scenes() -> Iterator[tuple[Scene, int]]:
